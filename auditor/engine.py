@@ -1,0 +1,161 @@
+"""Judge a snapshot by rules: three-valued, with the evidence of the same evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from auditor.model import Evidence, Finding, Resource, Snapshot, Unread, Verdict
+from auditor.rule import Among, AnyCheck, Check, Combined, Rule
+from auditor.scope import Found, NotRead, Predicate, Scope, first_unread, unknown_at
+
+
+def evaluate(snapshot: Snapshot, rules: Iterable[Rule], predicates: Mapping[str, Predicate]) -> tuple[Finding, ...]:
+    """Return one finding for each rule at each of its subjects that the pipeline has."""
+    return tuple(
+        judge(rule, node, snapshot, predicates)
+        for rule in rules
+        for node in rule.subjects
+        if node in snapshot.resources and all(other in snapshot.resources for other in required_nodes(rule))
+    )
+
+
+def judge(rule: Rule, node: str, snapshot: Snapshot, predicates: Mapping[str, Predicate]) -> Finding:
+    """Return the finding of one rule at one node.
+
+    Fail when an objection is proven; else unknown when anything needed was unread; else pass. `when` that is proven false
+    makes not_applicable; `when` that is unknown makes unknown unless the checks pass anyway.
+    """
+    scope = Scope(snapshot, node)
+    conditions = _objections_of(rule.when, scope, predicates)
+    if _proven(conditions):
+        return _finding(rule, scope, Verdict.NOT_APPLICABLE, ())
+    objections = _objections_of(rule.checks, scope, predicates)
+    if not objections:
+        return _finding(rule, scope, Verdict.PASS, ())
+    doubts = [objection for objection in (*conditions, *objections) if objection.unread is not None]
+    proven = [objection for objection in objections if objection.unread is None]
+    if proven and not conditions:
+        return _finding(rule, scope, Verdict.FAIL, tuple(proven))
+    return _finding(rule, scope, Verdict.UNKNOWN, tuple(doubts))
+
+
+def objections(check: AnyCheck, scope: Scope, predicates: Mapping[str, Predicate]) -> list[Evidence]:
+    """Return what speaks against a check, proven or unknown; an empty list is a pass."""
+    try:
+        if isinstance(check, Check):
+            return _check(check, scope, predicates[check.predicate])
+        if isinstance(check, Among):
+            return list(_among(check, scope, predicates))
+        return _combined(check, scope, predicates)
+    except NotRead as gap:
+        return [unknown_at(gap.route, gap.unread, _wanted(check), scope)]
+
+
+def required_nodes(rule: Rule) -> frozenset[str]:
+    """Return the nodes without which a rule says nothing: those that its checks name by route or placeholder."""
+    return rule.required
+
+
+def _check(check: Check, scope: Scope, predicate: Predicate) -> list[Evidence]:
+    found = scope.find(check.at)
+    if found.unread is not None:
+        return [unknown_at(found.route, found.unread, check.wanted, scope)]
+    if found.value is None and check.has_default:
+        found = Found(scope.fill(check.default), found.route)
+    if predicate.whole and not isinstance(found.value, Resource) and (hit := first_unread(found.value, found.route)):
+        return [unknown_at(*hit, check.wanted, scope)]
+    return list(predicate.judge(found, scope.fill(check.wanted), scope))
+
+
+def _among(check: Among, scope: Scope, predicates: Mapping[str, Predicate]) -> Iterator[Evidence]:
+    found = scope.find(check.route)
+    wanted = f"{check.quantifier} item with {_wanted(check)}"
+    if found.unread is not None:
+        yield unknown_at(found.route, found.unread, wanted, scope)
+        return
+    items = found.value if isinstance(found.value, list) else [] if found.value is None else [found.value]
+    if not items:
+        yield Evidence(found.route, wanted, None, scope.place(found.route))
+        return
+    verdicts = [_item(check, Found(item, f"{found.route}[{index}]"), scope, predicates) for index, item in enumerate(items)]
+    if check.quantifier == "every":
+        yield from (objection for verdict in verdicts for objection in verdict)
+    elif all(verdicts):
+        open_ones = [verdict for verdict in verdicts if not _proven(verdict)]
+        yield from min(open_ones or verdicts, key=lambda verdict: (len(verdict), sorted(str(e.wanted) for e in verdict)))
+
+
+def _item(check: Among, item: Found, scope: Scope, predicates: Mapping[str, Predicate]) -> list[Evidence]:
+    if item.unread is not None:
+        return [unknown_at(item.route, item.unread, _wanted(check), scope)]
+    return _objections_of(check.checks, scope.inside(item), predicates)
+
+
+def _combined(check: Combined, scope: Scope, predicates: Mapping[str, Predicate]) -> list[Evidence]:
+    branches = [objections(inner, scope, predicates) for inner in check.checks]
+    if check.mode == "all":
+        return [objection for branch in branches for objection in branch]
+    if check.mode == "any":
+        if not all(branches):
+            return []
+        open_ones = [branch for branch in branches if not _proven(branch)]
+        return min(open_ones, key=len) if open_ones else [objection for branch in branches for objection in branch]
+    inner = [objection for branch in branches for objection in branch]
+    if _proven(inner):
+        return []
+    return inner or [_contrary(check, scope)]
+
+
+def _contrary(check: Combined, scope: Scope) -> Evidence:
+    first = next((inner for inner in check.checks if isinstance(inner, Check)), None)
+    found = scope.find(first.at if first else ".")
+    shown = found.value.arn if isinstance(found.value, Resource) else found.value
+    return Evidence(found.route, f"not {_wanted(check)}", shown, scope.place(found.route))
+
+
+def _objections_of(checks: Iterable[AnyCheck], scope: Scope, predicates: Mapping[str, Predicate]) -> list[Evidence]:
+    return [objection for check in checks for objection in objections(check, scope, predicates)]
+
+
+def _proven(evidence: Iterable[Evidence]) -> bool:
+    return any(one.unread is None for one in evidence)
+
+
+def _wanted(check: AnyCheck) -> str:
+    """Say in the rule's own words what a check wants."""
+    if isinstance(check, Check):
+        return f"{check.at} {check.predicate} {check.wanted}".removeprefix(". ")
+    joint = " or " if isinstance(check, Combined) and check.mode == "any" else " and "
+    return joint.join(_wanted(inner) for inner in check.checks)
+
+
+def _finding(rule: Rule, scope: Scope, verdict: Verdict, evidence: tuple[Evidence, ...]) -> Finding:
+    fix = rule.fix
+    blocked = any(_facet_unread(scope, edit.node or scope.subject, edit.facet) for edit in fix.edits) if fix else True
+    return Finding(
+        rule=rule.id,
+        pipeline=scope.snapshot.pipeline.name,
+        node=scope.subject,
+        verdict=verdict,
+        severity=rule.severity,
+        title=rule.title,
+        why=rule.why,
+        evidence=tuple(replace(one, wanted=_plain(one.wanted)) for one in evidence),
+        resource=scope.me,
+        safety=fix.safety if fix else None,
+        fixable=bool(fix and fix.edits) and verdict is Verdict.FAIL and not blocked,
+        cost=fix.cost if fix else None,
+        steps=fix.steps if fix else None,
+        tags=rule.tags,
+        references=rule.references,
+    )
+
+
+def _facet_unread(scope: Scope, node: str, facet: str) -> bool:
+    resource = scope.resource(node)
+    return resource is None or facet in resource.unread
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, Unread) else value

@@ -1,0 +1,96 @@
+"""Every way in which auditor stops with a sentence instead of an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands: a file, and a line and column counted from 1 (0 when the file has none)."""
+
+    file: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return ":".join([self.file, *(str(n) for n in (self.line, self.column) if n)])
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One thing wrong in the user's input: where, a sentence, and what to do about it."""
+
+    place: Place
+    sentence: str
+    hint: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.sentence}" + (f" {self.hint}" if self.hint else "")
+
+
+class AuditorError(Exception):
+    """A sentence for the user, with a hint of what to do; `code` is the process's exit code."""
+
+    code = 2
+
+    def __init__(self, sentence: str, hint: str = "") -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return self.sentence + (f" {self.hint}" if self.hint else "")
+
+
+class InputError(AuditorError):
+    """Mistakes in files the user wrote, all of them at once."""
+
+    def __init__(self, mistakes: Iterable[Mistake]) -> None:
+        self.mistakes = tuple(mistakes)
+        super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
+
+
+class PipelineError(InputError):
+    """A pipeline file that cannot be used."""
+
+
+class RuleError(InputError):
+    """A rule file that cannot be used."""
+
+
+class SourceError(InputError):
+    """A snapshot, plan or template that cannot be read."""
+
+
+class UsageError(AuditorError):
+    """Arguments or environment that cannot be used."""
+
+
+class Refused(AuditorError):
+    """A call that AWS did not answer with data.
+
+    `reason` is AWS's error code (`AccessDenied`, `NoSuchBucket`, …) or auditor's own word for an answer that never came
+    (`Timeout`, `Unreachable`, `Malformed`, `NoCredentials`, `WrongAccount`); compare it, never the text.
+    """
+
+    code = 4
+
+    def __init__(self, reason: str, sentence: str, permission: str = "", *, attempts: int = 1) -> None:
+        super().__init__(sentence)
+        self.reason = reason
+        self.permission = permission
+        self.attempts = attempts
+
+
+class StalePlan(AuditorError):
+    """Something changed between the plan and its application; nothing more was written."""
+
+    code = 4
+
+
+class FixFailed(AuditorError):
+    """A fix that did not complete: refused, not verified, or left half-way (the journal knows)."""
+
+    code = 4

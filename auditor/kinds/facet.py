@@ -1,0 +1,114 @@
+"""One row of what AWS has: a facet with how it is read, written and undone; and the kind of resource it belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from auditor.errors import Refused
+from auditor.model import EMPTY, Account, Json, Text
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An AWS API call as data: boto3's service name, the operation as AWS spells it, and its parameters."""
+
+    service: str
+    operation: str
+    params: Mapping[str, Json] = EMPTY
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The resource that is read or written: whose it is, in which Region it is asked for, and its name (`Node.id`)."""
+
+    kind: str
+    account: Account
+    region: str
+    id: str
+    settings: Mapping[str, str] = EMPTY
+
+
+Ask = Callable[[Call], Json]
+"""Make a call in the target's account and Region and return the answer without ResponseMetadata, or raise `Refused`."""
+
+Reader = Callable[[Ask, Target], Json]
+"""Return the facet's document (`None`: AWS says it is not configured), or raise `Refused`."""
+
+Writer = Callable[[Target, Json, Json], tuple[Call, ...]]
+"""Return the calls that turn the first document into the second; the undo is the same function the other way round."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a facet's document looks like, for checking routes and literals.
+
+    `api`: the botocore output shape of `operation`, at `member` (the whole answer when empty).
+    `policy`: an IAM policy document. `policies`: a mapping from a name or ARN to such documents. `own`: `fields`, a mapping
+    from field names to `{}` (anything), or to further mappings.
+    """
+
+    form: Literal["api", "policy", "policies", "own"]
+    service: str = ""
+    operation: str = ""
+    member: str = ""
+    fields: Mapping[str, Json] = EMPTY
+
+
+def nothing_lost(_before: Json, _after: Json) -> Text | None:
+    """Say that writing the old document back restores all of it."""
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """A part of a resource that the API reads and writes whole.
+
+    `permissions` are the IAM actions that reading needs, `write_permissions` those that writing needs. `lossy(before,
+    after)` says what undoing cannot restore. `order` places the write in a plan (low first): see ORDER in `remedy.plan`.
+    `calls` names the operations that reading may make, as `service:Operation`.
+    """
+
+    name: str
+    read: Reader
+    permissions: tuple[str, ...]
+    shape: Shape
+    calls: tuple[str, ...] = ()
+    write: Writer | None = None
+    write_permissions: tuple[str, ...] = ()
+    lossy: Callable[[Json, Json], Text | None] = nothing_lost
+    doc: Text = Text("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of resource: its facets, its attributes that need no reading, and those that are read.
+
+    `attributes(target)` gives at least Arn (where it follows from the name), Name, Account, Region; `aliases` maps
+    attribute names to routes in facets (`Arn` of a role is `Role.Arn`). `resource_arn(target)` is what read permissions
+    are scoped to, best known before reading (`arn:aws:iam::1234:role/*name`).
+    """
+
+    name: str
+    service: str
+    facets: Mapping[str, Facet]
+    attributes: Callable[[Target], Mapping[str, Json]]
+    aliases: Mapping[str, str] = EMPTY
+    resource_arn: Callable[[Target], str] = lambda target: target.id
+    doc: Text = Text("", "")
+
+
+def facets(*rows: Facet) -> Mapping[str, Facet]:
+    """Return a kind's facet table, keyed by name in the order given."""
+    return {row.name: row for row in rows}
+
+
+def answer(ask: Ask, call: Call, *, absent: tuple[str, ...] = ()) -> Json:
+    """Return a call's answer, or `None` when AWS refuses with one of the codes that mean "not configured"."""
+    try:
+        return ask(call)
+    except Refused as refusal:
+        if refusal.reason in absent:
+            return None
+        raise

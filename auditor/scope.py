@@ -1,0 +1,230 @@
+"""Routes into what was read, `${node.route}` placeholders, and the shape of a predicate."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from auditor.errors import Place
+from auditor.model import NODES, Evidence, Json, Resource, Snapshot, Text, Unread
+
+_STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_HOLE = re.compile(r"\$\{([a-z_]+(?:\.[^${}]+)?)\}")
+
+
+class NotRead(Exception):  # noqa: N818 - a state of knowledge, not an error
+    """A value that a predicate needs is unread; the engine turns it into an unknown objection."""
+
+    def __init__(self, route: str, unread: Unread) -> None:
+        super().__init__(route)
+        self.route = route
+        self.unread = unread
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What stands at a concrete route: a JSON value, `None` when absent, an `Unread`, or a whole `Resource`."""
+
+    value: Json
+    route: str
+
+    @property
+    def unread(self) -> Unread | None:
+        """Return why the value is not known, or `None` when it is."""
+        return self.value if isinstance(self.value, Unread) else None
+
+
+def steps(route: str) -> tuple[str | int, ...]:
+    """Return the names and indices of a route: `A.B[0]` gives `("A", "B", 0)`; `.` gives none."""
+    return tuple(name or int(index) for name, index in _STEP.findall(route))
+
+
+def walk(value: Json, path: Iterable[str | int]) -> Json:
+    """Follow steps into a document: an absent step gives `None`, an unread one its `Unread`."""
+    for step in path:
+        if value is None or isinstance(value, Unread):
+            return value
+        if isinstance(step, int):
+            value = value[step] if isinstance(value, list | tuple) and step < len(value) else None
+        else:
+            value = value.get(step) if isinstance(value, Mapping) else None
+    return value
+
+
+def first_unread(value: Json, route: str = "") -> tuple[str, Unread] | None:
+    """Return the first unread part inside a document with its route, or `None` when all of it is known."""
+    if isinstance(value, Unread):
+        return route, value
+    if isinstance(value, Mapping):
+        pairs: Iterable[tuple[str, Json]] = ((f"{route}.{key}" if route else str(key), part) for key, part in value.items())
+    elif isinstance(value, list | tuple):
+        pairs = ((f"{route}[{index}]", part) for index, part in enumerate(value))
+    else:
+        return None
+    return next((hit for path, part in pairs if (hit := first_unread(part, path))), None)
+
+
+def holes(value: Json) -> Iterator[str]:
+    """Yield every `${…}` route named anywhere inside a parameter."""
+    if isinstance(value, str):
+        yield from _HOLE.findall(value)
+    elif isinstance(value, Mapping):
+        for part in value.values():
+            yield from holes(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from holes(part)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Where a check stands: a snapshot, the subject's node, and inside `in:` the item being judged."""
+
+    snapshot: Snapshot
+    subject: str
+    item: Found | None = None
+
+    def inside(self, item: Found) -> Scope:
+        """Return the scope of one item of a list."""
+        return replace(self, item=item)
+
+    def resource(self, node: str) -> Resource | None:
+        """Return the resource at a node, or `None` when the pipeline has no such node."""
+        return self.snapshot.resources.get(node)
+
+    @property
+    def me(self) -> Resource:
+        """Return the subject's resource."""
+        return self.snapshot.resources[self.subject]
+
+    def find(self, route: str) -> Found:
+        """Return what stands at a route.
+
+        `intent.x`, `subject.x` and `<node>.x` are absolute; any other route starts at the item inside `in:`, else at the
+        subject. `.` is the item (or the subject's resource) itself.
+        """
+        path = steps(route)
+        if path and path[0] == "intent":
+            return Found(walk(self.snapshot.pipeline.intent, path[1:]), route)
+        if path and path[0] == "subject":
+            return self._at(self.subject, path[1:])
+        if path and path[0] in NODES:
+            return self._at(str(path[0]), path[1:])
+        if self.item is not None:
+            return Found(walk(self.item.value, path), _join(self.item.route, path))
+        return self._at(self.subject, path)
+
+    def take(self, route: str) -> Json:
+        """Return the value at a route (`None` when absent), or raise `NotRead`; parts inside it may still be `Unread`."""
+        found = self.find(route)
+        if found.unread is not None:
+            raise NotRead(found.route, found.unread)
+        return found.value
+
+    def whole(self, route: str) -> Json:
+        """Return the value at a route with nothing unread inside it, or raise `NotRead`."""
+        found = self.find(route)
+        if not isinstance(found.value, Resource) and (hit := first_unread(found.value, found.route)):
+            raise NotRead(*hit)
+        return found.value
+
+    def fill(self, value: Json) -> Json:
+        """Return a parameter with its `${…}` expanded; a hole that is a whole string gives the value itself.
+
+        Raises `NotRead` when a hole's value is unread.
+        """
+        if isinstance(value, str):
+            whole = _HOLE.fullmatch(value)
+            if whole:
+                return self.take(whole[1])
+            return _HOLE.sub(lambda hole: self._text(hole[1]), value)
+        if isinstance(value, Mapping):
+            return {key: self.fill(part) for key, part in value.items()}
+        if isinstance(value, list | tuple):
+            return [self.fill(part) for part in value]
+        return value
+
+    def place(self, route: str) -> Place | None:
+        """Return where a concrete route stands: in the template it came from, else where the pipeline declares its node."""
+        name, _, rest = route.partition(".")
+        resource = self.snapshot.resources.get(name)
+        if resource is None:
+            return self.snapshot.pipeline.place
+        while rest:
+            if rest in resource.origin:
+                return resource.origin[rest]
+            rest = rest[: max(rest.rfind("."), rest.rfind("["), 0)]
+        return resource.origin.get("", resource.node.place)
+
+    def _text(self, route: str) -> str:
+        value = self.take(route)
+        if value is None:
+            raise NotRead(route, Unread("NotDeclared", detail=f"{route} has no value"))
+        return str(value)
+
+    def _at(self, node: str, path: tuple[str | int, ...]) -> Found:
+        route = _join(node, path)
+        resource = self.snapshot.resources.get(node)
+        if resource is None:
+            return Found(None, route)
+        if not path:
+            return Found(resource, route)
+        head = str(path[0])
+        if head in resource.attributes:
+            return Found(walk(resource.attributes[head], path[1:]), route)
+        if head in resource.aliases:
+            return replace(self._at(node, (*steps(resource.aliases[head]), *path[1:])), route=route)
+        if head in resource.facets:
+            return Found(walk(resource.facets[head], path[1:]), route)
+        return Found(resource.unread.get(head, Unread("NotRead", detail=f"{head} was not read")), route)
+
+
+def _join(start: str, path: Iterable[str | int]) -> str:
+    for step in path:
+        start += f"[{step}]" if isinstance(step, int) else ("." if start else "") + step
+    return start
+
+
+Judge = Callable[[Found, Json, Scope], Iterable[Evidence]]
+
+
+def needs_nothing(_wanted: Json, _at: str) -> tuple[str, ...]:
+    """Say that a predicate looks at nothing but the value at its route and the holes of its parameter."""
+    return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """A word of the rule language.
+
+    `judge(found, wanted, scope)` yields an `Evidence` for each objection, none when the value is right; `wanted` has its
+    holes filled. An objection whose `unread` is set makes unknown, any other makes fail. It may raise `NotRead`.
+    `found` is never unread and has no default to apply; parts inside it may be unread.
+    `schema` is the JSON Schema of the parameter before filling (a string that holds `${…}` is accepted anywhere),
+    `needs(wanted, at)` the routes it reads besides `at` (`destination_bucket.Policy`, `subject.Policy`), `example` YAML.
+    """
+
+    name: str
+    judge: Judge
+    schema: Json
+    doc: Text
+    needs: Callable[[Json, str], Iterable[str]] = needs_nothing
+    example: str = ""
+    whole: bool = field(default=False)
+    """True when parts inside the value may not be unread: the engine then answers unknown by itself."""
+
+
+def object_to(
+    found: Found, wanted: Json, scope: Scope, *, note: Text | None = None, key: str = "", shown: Json = None
+) -> Evidence:
+    """Return the evidence of one proven objection at a route; `shown` replaces the value when that is too long to show."""
+    value = found.value if shown is None else shown
+    if isinstance(value, Resource):
+        value = value.arn
+    return Evidence(found.route, wanted, value, scope.place(found.route), note, key=key)
+
+
+def unknown_at(route: str, unread: Unread, wanted: Json, scope: Scope, *, note: Text | None = None, key: str = "") -> Evidence:
+    """Return the evidence of an objection that could not be settled."""
+    return Evidence(route, wanted, None, scope.place(route), note, unread, key)
