@@ -103,3 +103,5 @@ class Rule:
     """Nodes that the checks name: without one of them in the pipeline the rule says nothing."""
     needs: tuple[str, ...] = ()
     """Routes that the rule reads, absolute or at `subject`: `subject.Versioning`, `destination_bucket.Policy`."""
+    fix_needs: tuple[str, ...] = ()
+    """Routes that the fix's edits read besides."""
