@@ -111,8 +111,8 @@ class Node:
     kind: str
     account: Account
     id: str
-    settings: Mapping[str, str] = EMPTY
-    addresses: Mapping[str, str] = EMPTY
+    settings: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    addresses: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     place: Place = Place("")
 
 
@@ -137,8 +137,8 @@ class Pipeline:
 
     name: str
     nodes: Mapping[str, Node]
-    accounts: Mapping[str, Account] = EMPTY
-    intent: Mapping[str, Json] = EMPTY
+    accounts: Mapping[str, Account] = field(default_factory=lambda: EMPTY)
+    intent: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
     waivers: tuple[Waiver, ...] = ()
     place: Place = Place("")
 
@@ -166,11 +166,11 @@ class Resource:
     """
 
     node: Node
-    facets: Mapping[str, Json] = EMPTY
-    unread: Mapping[str, Unread] = EMPTY
-    attributes: Mapping[str, Json] = EMPTY
-    aliases: Mapping[str, str] = EMPTY
-    origin: Mapping[str, Place] = EMPTY
+    facets: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
+    unread: Mapping[str, Unread] = field(default_factory=lambda: EMPTY)
+    attributes: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
+    aliases: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    origin: Mapping[str, Place] = field(default_factory=lambda: EMPTY)
 
     @property
     def arn(self) -> str:
@@ -231,6 +231,8 @@ class Finding:
     tags: tuple[str, ...] = ()
     references: tuple[str, ...] = ()
     waiver: Waiver | None = None
+    known: bool = False
+    """True when the baseline already had all of it: it stays a failure, may be fixed, and does not gate."""
 
     @property
     def fingerprint(self) -> str:
@@ -246,8 +248,8 @@ class Finding:
 
     @property
     def gates(self) -> bool:
-        """Tell whether the finding counts against the run: failed or unknown, and not waived."""
-        return self.verdict in {Verdict.FAIL, Verdict.UNKNOWN} and self.waiver is None
+        """Tell whether the finding counts against the run: failed or unknown, not waived, and not in the baseline."""
+        return self.verdict in {Verdict.FAIL, Verdict.UNKNOWN} and self.waiver is None and not self.known
 
 
 def _address(node: Node) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Union
 
 from auditor.errors import Place
@@ -97,7 +97,7 @@ class Rule:
     fix: Fix | None = None
     references: tuple[str, ...] = ()
     cases: tuple[Case, ...] = ()
-    parameters: Mapping[str, Json] = EMPTY
+    parameters: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
     pack: str = ""
     required: frozenset[str] = frozenset()
     """Nodes that the checks name: without one of them in the pipeline the rule says nothing."""

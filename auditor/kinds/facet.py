@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from auditor.errors import Refused
@@ -16,7 +16,7 @@ class Call:
 
     service: str
     operation: str
-    params: Mapping[str, Json] = EMPTY
+    params: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Target:
     account: Account
     region: str
     id: str
-    settings: Mapping[str, str] = EMPTY
+    settings: Mapping[str, str] = field(default_factory=lambda: EMPTY)
 
 
 Ask = Callable[[Call], Json]
@@ -53,7 +53,7 @@ class Shape:
     service: str = ""
     operation: str = ""
     member: str = ""
-    fields: Mapping[str, Json] = EMPTY
+    fields: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
 
 
 def nothing_lost(_before: Json, _after: Json) -> Text | None:
@@ -94,7 +94,7 @@ class Kind:
     service: str
     facets: Mapping[str, Facet]
     attributes: Callable[[Target], Mapping[str, Json]]
-    aliases: Mapping[str, str] = EMPTY
+    aliases: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     resource_arn: Callable[[Target], str] = lambda target: target.id
     doc: Text = Text("", "")
 
