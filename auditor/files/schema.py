@@ -1,0 +1,253 @@
+"""What a JSON Schema objects to in a document, in the words of someone who explains it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import TypeAlias
+
+from auditor.errors import Mistake
+from auditor.files.document import Document, Step, closest, did_you_mean, shown
+from auditor.model import Json
+
+Objection: TypeAlias = Json
+"""A `jsonschema.ValidationError`, whose own types say less than its documentation."""
+
+_TYPES = MappingProxyType(
+    {
+        "string": "text",
+        "integer": "a whole number",
+        "number": "a number",
+        "boolean": "`true` or `false`",
+        "array": "a list",
+        "object": "a mapping",
+        "null": "nothing",
+    }
+)
+
+
+def schema_mistakes(document: Document, schema: Json) -> list[Mistake]:
+    """Return all that a JSON Schema (Draft 2020-12) objects to in a document, in the order of its lines.
+
+    A schema may carry `patternErrorMessage` beside a `pattern`, and `errorMessage` beside anything: sentences that
+    follow the name of the value ("must be 12 digits"), which editors show too.
+    """
+    from jsonschema import Draft202012Validator
+
+    errors = Draft202012Validator(schema).iter_errors(document.value)
+    mistakes = {mistake: None for error in errors for mistake in _explain(error, document)}
+    return sorted(mistakes, key=lambda mistake: (mistake.place.line, mistake.place.column, mistake.sentence))
+
+
+def _explain(error: Objection, document: Document) -> Iterator[Mistake]:
+    """Yield the mistakes of one objection, at the value, or at the key when the key is what is wrong."""
+    path: tuple[Step, ...] = tuple(error.absolute_path)
+    keyword = str(error.validator)
+    if "propertyNames" in error.absolute_schema_path:
+        place = document.key_place((*path, str(error.instance)))
+        yield Mistake(place, _said(error) or f"the key {shown(error.instance)} {_objection(error)}.", _near(error))
+    elif keyword in {"additionalProperties", "unevaluatedProperties"}:
+        known = _properties(error)
+        for key in _unknown(error):
+            yield Mistake(
+                document.key_place((*path, key)), f"unknown key {shown(key)}.", did_you_mean(key, known).strip()
+            )
+    elif keyword == "required":
+        missing = [key for key in error.validator_value if key not in error.instance and not _misspelt(key, error)]
+        if missing:
+            yield Mistake(document.key_place(path), f"{_name(path)} needs {_words(missing, 'and')}.")
+    elif keyword in {"anyOf", "oneOf"} and error.context and not _said(error):
+        yield from _alternatives(error, document)
+    else:
+        yield Mistake(document.place_of(path), f"{_name(path)} {_said(error) or _objection(error)}.", _near(error))
+
+
+def _alternatives(error: Objection, document: Document) -> Iterator[Mistake]:
+    """Yield the mistakes of the alternative that the value comes nearest to."""
+    path = tuple(error.absolute_path)
+    branches: dict[int, list[Objection]] = {}
+    for inner in error.context or ():
+        branches.setdefault(int(inner.schema_path[0]), []).append(inner)
+    if all(
+        len(branch) == 1 and branch[0].validator == "required" and not branch[0].path for branch in branches.values()
+    ):
+        wanted = [" with ".join(f"`{key}`" for key in branch[0].validator_value) for branch in branches.values()]
+        yield Mistake(document.key_place(path), f"{_name(path)} needs one of {_joined(wanted, 'or')}.")
+        return
+    fitting = [branch for branch in branches.values() if not any(_misfit(inner) for inner in branch)]
+    if fitting:
+        for inner in min(fitting, key=lambda branch: (-max(len(e.path) for e in branch), len(branch))):
+            yield from _explain(inner, document)
+        return
+    kinds = dict.fromkeys(words for branch in branches.values() for inner in branch for words in _kinds(inner))
+    yield Mistake(
+        document.place_of(path), f"{_name(path)} must be {_joined(list(kinds), 'or')}, not {_kind(error.instance)}."
+    )
+
+
+def _misfit(error: Objection) -> bool:
+    return not error.path and error.validator in {"type", "const", "enum"}
+
+
+def _kinds(error: Objection) -> list[str]:
+    if error.validator == "type":
+        types = error.validator_value
+        return [_TYPES[one] for one in ([types] if isinstance(types, str) else types)]
+    if error.validator == "const":
+        return [shown(error.validator_value)]
+    return [shown(choice) for choice in error.validator_value] if error.validator == "enum" else []
+
+
+def _objection(error: Objection) -> str:
+    word = _OBJECTIONS.get(str(error.validator))
+    return word(error) if word else f"is not what is expected here ({error.validator})"
+
+
+def _type(error: Objection) -> str:
+    value = error.instance
+    said = f"must be {_joined(_kinds(error), 'or')}, not {_kind(value)}"
+    if "text" in _kinds(error) and isinstance(value, int | float):
+        return f"{said}: write it in quotes"
+    if (
+        isinstance(value, str)
+        and "`true` or `false`" in _kinds(error)
+        and value.lower() in {"yes", "no", "on", "off", "true", "false"}
+    ):
+        return f"{said}: only `true` and `false` are understood"
+    return said
+
+
+def _choice(error: Objection) -> str:
+    choices = error.validator_value if error.validator == "enum" else [error.validator_value]
+    return f"must be {_words(choices, 'or')}, not {_kind(error.instance)}"
+
+
+def _pattern(error: Objection) -> str:
+    said = error.schema.get("patternErrorMessage") if isinstance(error.schema, Mapping) else None
+    return (
+        f"{said}, not {shown(error.instance)}"
+        if said
+        else f"must look like `{error.validator_value}`, not {shown(error.instance)}"
+    )
+
+
+def _forbidden(error: Objection) -> str:
+    required = error.validator_value.get("required") if isinstance(error.validator_value, Mapping) else None
+    if required and len(required) > 1:
+        return f"may not have {_words(required, 'and')} together"
+    return f"may not have {_words(required, 'and')}" if required else f"may not be {_kind(error.instance)}"
+
+
+def _dependent(error: Objection) -> str:
+    for key, wanted in error.validator_value.items():
+        missing = [one for one in wanted if key in error.instance and one not in error.instance]
+        if missing:
+            return f"has {shown(key)}, which needs {_words(missing, 'and')} beside it"
+    return "lacks a key that another one needs"
+
+
+def _several(error: Objection) -> str:
+    known = [list(branch.get("required", ())) for branch in error.validator_value if isinstance(branch, Mapping)]
+    given = [
+        keys[0]
+        for keys in known
+        if len(keys) == 1 and isinstance(error.instance, Mapping) and keys[0] in error.instance
+    ]
+    return f"may have only one of {_words(given, 'and')}" if len(given) > 1 else "can be understood in two ways"
+
+
+def _things(count: int, thing: str) -> str:
+    return f"{count} {thing}" + ("" if count == 1 else "s")
+
+
+_OBJECTIONS: Mapping[str, Callable[[Objection], str]] = MappingProxyType(
+    {
+        "type": _type,
+        "enum": _choice,
+        "const": _choice,
+        "pattern": _pattern,
+        "not": _forbidden,
+        "dependentRequired": _dependent,
+        "oneOf": _several,
+        "minimum": lambda e: f"must be at least {e.validator_value}, not {e.instance}",
+        "maximum": lambda e: f"must be at most {e.validator_value}, not {e.instance}",
+        "exclusiveMinimum": lambda e: f"must be more than {e.validator_value}, not {e.instance}",
+        "exclusiveMaximum": lambda e: f"must be less than {e.validator_value}, not {e.instance}",
+        "multipleOf": lambda e: f"must be a multiple of {e.validator_value}, not {e.instance}",
+        "minLength": lambda e: (
+            f"must have at least {_things(e.validator_value, 'character')}" if e.instance else "must not be empty"
+        ),
+        "maxLength": lambda e: f"must have at most {_things(e.validator_value, 'character')}, not {len(e.instance)}",
+        "minItems": lambda e: (
+            f"must have at least {_things(e.validator_value, 'item')}" if e.instance else "must not be empty"
+        ),
+        "maxItems": lambda e: f"must have at most {_things(e.validator_value, 'item')}, not {len(e.instance)}",
+        "minProperties": lambda e: (
+            f"must have at least {_things(e.validator_value, 'key')}" if e.instance else "must not be empty"
+        ),
+        "maxProperties": lambda e: f"must have at most {_things(e.validator_value, 'key')}, not {len(e.instance)}",
+        "uniqueItems": lambda _: "has the same item twice",
+        "contains": lambda _: "lacks an item that it must have",
+        "format": lambda e: f"must be a {e.validator_value}, not {shown(e.instance)}",
+    }
+)
+
+
+def _said(error: Objection) -> str:
+    said = error.schema.get("errorMessage") if isinstance(error.schema, Mapping) else None
+    return said if isinstance(said, str) else ""
+
+
+def _near(error: Objection) -> str:
+    value = error.instance
+    if error.validator not in {"enum", "const"} or not isinstance(value, str):
+        return ""
+    choices = error.validator_value if error.validator == "enum" else [error.validator_value]
+    near = closest(value, [choice for choice in choices if isinstance(choice, str)])
+    return f"Did you mean `{near}`?" if near else ""
+
+
+def _properties(error: Objection) -> list[str]:
+    return list(error.schema.get("properties", {})) if isinstance(error.schema, Mapping) else []
+
+
+def _unknown(error: Objection) -> list[str]:
+    import re
+
+    patterns = error.schema.get("patternProperties", {}) if isinstance(error.schema, Mapping) else {}
+    known = _properties(error)
+    return [key for key in error.instance if key not in known and not any(re.search(p, key) for p in patterns)]
+
+
+def _misspelt(missing: str, error: Objection) -> bool:
+    """Tell whether a missing key is there under a wrong name, which is objected to already."""
+    if not isinstance(error.schema, Mapping) or error.schema.get("additionalProperties") is not False:
+        return False
+    known = _properties(error)
+    return any(key not in known and closest(key, known) == missing for key in error.instance)
+
+
+def _name(path: tuple[Step, ...]) -> str:
+    if not path:
+        return "the file"
+    if isinstance(path[-1], int):
+        return f"item {path[-1] + 1}" + (f" of `{path[-2]}`" if len(path) > 1 and isinstance(path[-2], str) else "")
+    return shown(path[-1])
+
+
+def _kind(value: Json) -> str:
+    if isinstance(value, str):
+        return shown(value) if value else "empty text"
+    if value is None:
+        return "empty"
+    if isinstance(value, bool | int | float):
+        return shown(value)
+    return "a list" if isinstance(value, list) else "a mapping"
+
+
+def _words(choices: Iterable[Json], joint: str) -> str:
+    return _joined([shown(choice) for choice in choices], joint)
+
+
+def _joined(words: list[str], joint: str) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {joint} {words[-1]}"
