@@ -33,6 +33,7 @@ class Settings:
     timeout: float | None = None
     to_fix: bool = False
     parameters: Mapping[str, str] = field(default_factory=dict)
+    parameter_files: tuple[str, ...] = ()
     terraform_dir: str = ""
     today: date | None = None
     baseline: Baseline | None = None
