@@ -239,7 +239,7 @@ class Finding:
         """Return 32 hex digits that stay the same whatever the order of lists, the wording or the severity."""
         node = self.resource.node
         identity = [self.rule, self.pipeline, self.node, node.kind, node.account.id, node.id or _address(node)]
-        return hashlib.sha256("\0".join(["finding-v1", *identity]).encode()).hexdigest()[:32]
+        return hashlib.sha256("\0".join(["finding-v1", *identity]).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
     @property
     def keys(self) -> tuple[str, ...]:

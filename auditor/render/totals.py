@@ -1,0 +1,150 @@
+"""What a run amounts to: the counts, the exit code, and the line that closes every report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from auditor.model import Finding, Report, Safety, Severity, Usage, Verdict
+from auditor.render.words import WORDS, severity_word
+
+SOON = timedelta(days=14)
+"""How long before its last day a waiver is said to end soon."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The counts of a run.
+
+    `declared` and `read` count facets; the others count findings, each in exactly one of `passed`, `not_applicable`,
+    `failed`, `unknown`, `waived` and `known`. `failed_by` goes from critical to info; `safe`, `review` and `manual`
+    divide `failed`; `gating` counts failures and unknowns at or above the severity that gates.
+    """
+
+    declared: int
+    read: int
+    passed: int
+    not_applicable: int
+    failed: int
+    failed_by: tuple[tuple[Severity, int], ...]
+    unknown: int
+    waived: int
+    waived_ending: int
+    known: int
+    safe: int
+    review: int
+    manual: int
+    gating: int
+    usage: Usage
+
+
+def totals(report: Report, fail_on: Severity = Severity.LOW) -> Totals:
+    """Return the counts of a report; all of them count everything, only `gating` looks at `fail_on`."""
+    failed = [finding for finding in report.findings if finding.gates and finding.verdict is Verdict.FAIL]
+    waived = [finding for finding in report.findings if is_waived(finding)]
+    safe = _count(finding.fixable and finding.safety is Safety.SAFE for finding in failed)
+    review = _count(finding.fixable and finding.safety is Safety.REVIEW for finding in failed)
+    return Totals(
+        declared=report.declared,
+        read=report.read,
+        passed=_count(finding.verdict is Verdict.PASS for finding in report.findings),
+        not_applicable=_count(finding.verdict is Verdict.NOT_APPLICABLE for finding in report.findings),
+        failed=len(failed),
+        failed_by=tuple(
+            (severity, _count(finding.severity is severity for finding in failed)) for severity in Severity
+        ),
+        unknown=_count(finding.gates and finding.verdict is Verdict.UNKNOWN for finding in report.findings),
+        waived=len(waived),
+        waived_ending=_count(ends_soon(finding, day_of(report)) for finding in waived),
+        known=_count(is_known(finding) for finding in report.findings),
+        safe=safe,
+        review=review,
+        manual=len(failed) - safe - review,
+        gating=_count(_gates_at(finding, fail_on) for finding in report.findings),
+        usage=report.usage,
+    )
+
+
+def exit_code(report: Report, fail_on: Severity = Severity.LOW) -> int:
+    """Return what the findings make of the run: 0 clean, 1 failed, 3 nothing failed but something is unknown.
+
+    2 when there is no finding at all, for nothing was audited. Only findings at or above `fail_on` count, unknown like
+    failed: an unknown may be a failure of the rule's severity, never a worse one.
+    """
+    if not report.findings:
+        return 2
+    verdicts = {finding.verdict for finding in report.findings if _gates_at(finding, fail_on)}
+    return 1 if Verdict.FAIL in verdicts else 3 if Verdict.UNKNOWN in verdicts else 0
+
+
+def combine(codes: Iterable[int]) -> int:
+    """Return the exit code of a run of which several things hold: 5, 2, 4, 1, 3 in that order, else 0."""
+    found = set(codes)
+    return next((code for code in (5, 2, 4, 1, 3) if code in found), 0)
+
+
+def closing_line(report: Report, lang: str) -> str:
+    """Return the line that ends every report: what was declared and read, what came of it, and what it cost."""
+    sums = totals(report)
+    comma = "、" if lang == "ja" else ", "
+    by = comma.join(f"{severity_word(severity, lang)} {count}" for severity, count in sums.failed_by if count)
+    parts = [
+        WORDS["close-declared"].say(lang).format(sums.declared),
+        WORDS["close-read"].say(lang).format(sums.read),
+        WORDS["close-unknown"].say(lang).format(sums.unknown),
+        WORDS["close-failed"].say(lang).format(sums.failed) + _bracket(by, lang),
+        WORDS["close-waived"].say(lang).format(sums.waived) + _ending(sums, lang),
+        *([WORDS["close-known"].say(lang).format(sums.known)] if sums.known else []),
+        WORDS["close-fixable"].say(lang).format(sums.safe, sums.review, sums.manual),
+        _usage(sums.usage, lang),
+    ]
+    return ("、" if lang == "ja" else "; ").join(parts)
+
+
+def day_of(report: Report) -> date | None:
+    """Return the day on which a run started, or `None` when the report does not say."""
+    try:
+        return date.fromisoformat(report.started_at[:10])
+    except ValueError:
+        return None
+
+
+def ends_soon(finding: Finding, today: date | None) -> bool:
+    """Tell whether the finding's waiver has its last day within the next 14 days."""
+    return finding.waiver is not None and today is not None and finding.waiver.until - today <= SOON
+
+
+def is_waived(finding: Finding) -> bool:
+    """Tell whether a failure or unknown is accepted by a waiver."""
+    return finding.waiver is not None and finding.verdict in {Verdict.FAIL, Verdict.UNKNOWN}
+
+
+def is_known(finding: Finding) -> bool:
+    """Tell whether a failure or unknown is held back by the baseline alone."""
+    return finding.known and finding.waiver is None and finding.verdict in {Verdict.FAIL, Verdict.UNKNOWN}
+
+
+def _gates_at(finding: Finding, fail_on: Severity) -> bool:
+    return finding.gates and finding.severity.rank >= fail_on.rank
+
+
+def _count(truths: Iterable[bool]) -> int:
+    return sum(map(bool, truths))
+
+
+def _bracket(text: str, lang: str) -> str:
+    return "" if not text else f"（{text}）" if lang == "ja" else f" ({text})"
+
+
+def _ending(sums: Totals, lang: str) -> str:
+    return _bracket(WORDS["close-ending"].say(lang).format(sums.waived_ending), lang) if sums.waived_ending else ""
+
+
+def _usage(usage: Usage, lang: str) -> str:
+    calls, retries = ("call" if usage.calls == 1 else "calls"), ("retry" if usage.retries == 1 else "retries")
+    return (
+        WORDS["close-usage"]
+        .say(lang)
+        .format(calls=usage.calls, call=calls, retries=usage.retries, retry=retries, seconds=f"{usage.seconds:.1f}")
+    )
