@@ -1,0 +1,7 @@
+"""Repairs of moto's S3: what it forgets, what it does not check, what it answers to strangers."""
+
+from __future__ import annotations
+
+from auditor.standin.s3 import buckets, events
+
+REPAIRS = (buckets.install, events.install)
