@@ -35,18 +35,18 @@ def read_text(path: Path | Traversable, *, limit: int = TEXT_BYTES, name: str | 
     except OSError as error:
         _refuse(file, _reason(error))
     except ValueError:
-        _refuse(file, "the path holds a NUL character.")
+        _refuse(file, "The path holds a NUL character.")
     if len(content) > limit:
-        _refuse(file, f"the file is larger than {limit:,} bytes.", "Split it, or check that it is the right file.")
+        _refuse(file, f"The file is larger than {limit:,} bytes.", "Split it, or check that it is the right file.")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         column = error.start - content.rfind(b"\n", 0, error.start)
-        _refuse(Place(file, line, column), "the file is not UTF-8 text.", "Save it as UTF-8.")
+        _refuse(Place(file, line, column), "The file is not UTF-8 text.", "Save it as UTF-8.")
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        _refuse(Place(file, line), "the file holds a NUL character: it is no text file.")
+        _refuse(Place(file, line), "The file holds a NUL character: it is no text file.")
     return text
 
 
@@ -55,24 +55,24 @@ def _bytes_of(path: Path, limit: int, file: str) -> bytes:
     with open(handle, "rb") as stream:  # noqa: PTH123 - an open handle, so that what was checked is what is read
         mode = os.fstat(handle).st_mode
         if stat.S_ISDIR(mode):
-            _refuse(file, "this is a folder, and a file is expected.", "Name a file in it.")
+            _refuse(file, "This is a folder, and a file is expected.", "Name a file in it.")
         if not stat.S_ISREG(mode):
-            _refuse(file, "this is a pipe or a device, and a regular file is expected.", "Save it to a file first.")
+            _refuse(file, "This is a pipe or a device, and a regular file is expected.", "Save it to a file first.")
         return stream.read(limit + 1)
 
 
 def _reason(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
-        return "there is no such file."
+        return "There is no such file."
     if isinstance(error, PermissionError):
-        return "the file may not be read with your permissions."
+        return "The file may not be read with your permissions."
     if isinstance(error, IsADirectoryError):
-        return "this is a folder, and a file is expected."
+        return "This is a folder, and a file is expected."
     if isinstance(error, NotADirectoryError):
-        return "a part of the path is a file, not a folder."
-    words = {"ELOOP": "the symbolic links of this path run in a circle.", "ENXIO": "this is a socket, not a file."}
+        return "A part of the path is a file, not a folder."
+    words = {"ELOOP": "The symbolic links of this path run in a circle.", "ENXIO": "This is a socket, not a file."}
     code = _code(error)
-    return words.get(code, f"the file cannot be read: {(error.strerror or code).lower()}.")
+    return words.get(code, f"The file cannot be read: {(error.strerror or code).lower()}.")
 
 
 def _code(error: OSError) -> str:
@@ -105,11 +105,11 @@ def write_atomic(path: Path, text: str | bytes, *, mode: int = 0o600) -> None:
 
 def _obstacle(error: OSError | ValueError, path: Path) -> str:
     if isinstance(error, IsADirectoryError):
-        return "this is a folder, so no file can be written here."
+        return "This is a folder, so no file can be written here."
     if isinstance(error, FileNotFoundError):
-        return f"the folder {path.parent} does not exist."
+        return f"The folder {path.parent} does not exist."
     reason = error.strerror if isinstance(error, OSError) else str(error)
-    return f"the file cannot be written: {(reason or 'unknown error').lower()}."
+    return f"The file cannot be written: {(reason or 'unknown error').lower()}."
 
 
 def _replace(target: Path, content: bytes, mode: int) -> None:

@@ -95,14 +95,14 @@ class _JsonReading:
         value, spot = self._value(1)
         self._space()
         if self.at < len(self.text):
-            self._stop(self.at, "something stands after the end of the value.", "A JSON file holds one value.")
+            self._stop(self.at, "Something stands after the end of the value.", "A JSON file holds one value.")
         if self.mistakes:
             raise InputError(self.mistakes)
         return Document(value, self.file, spot)
 
     def _value(self, depth: int) -> tuple[Json, Spot]:
         if depth > DEPTH:
-            self._stop(self.at, f"values are nested more than {DEPTH} levels deep.", "Flatten them.")
+            self._stop(self.at, f"Values are nested more than {DEPTH} levels deep.", "Flatten them.")
         spot = self._spot()
         sign = self.text[self.at : self.at + 1]
         if sign == "{":
@@ -123,8 +123,8 @@ class _JsonReading:
                 return meaning
         found = _ANYTHING.match(self.text, self.at)
         if found is None:
-            self._stop(self.at, "the file ends where a value is expected.", "It may have been cut off.")
-        return self._stop(self.at, f"a value is expected, and {shown(found[0])} is none.", "")
+            self._stop(self.at, "The file ends where a value is expected.", "It may have been cut off.")
+        return self._stop(self.at, f"A value is expected, and {shown(found[0])} is none.", "")
 
     def _number(self, number: re.Match[str]) -> float:
         self.at = number.end()
@@ -132,7 +132,7 @@ class _JsonReading:
             return _finite(number[0]) if number[1] or number[2] else _integer(number[0])
         except ValueError:
             return self._stop(
-                number.start(), f"the number {shown(number[0], 20)} is too large.", "Write it as a string."
+                number.start(), f"The number {shown(number[0], 20)} is too large.", "Write it as a string."
             )
 
     def _string(self) -> str:
@@ -141,14 +141,14 @@ class _JsonReading:
         if end is None:
             cut = _UNCLOSED.match(self.text, start)
             if cut:
-                self._stop(start, "a string is opened here and never closed.", "")
-            self._stop(start, "a string holds a line break or a control character.", "Write it as an escape: `\\n`.")
+                self._stop(start, "A string is opened here and never closed.", "")
+            self._stop(start, "A string holds a line break or a control character.", "Write it as an escape: `\\n`.")
         try:
             value = str(json.loads(end[0]))
         except ValueError:
-            self._stop(start, "a string holds an escape that JSON does not know.", "Write `\\\\` for a backslash.")
+            self._stop(start, "A string holds an escape that JSON does not know.", "Write `\\\\` for a backslash.")
         if _HALF.search(end[0]) and any("\ud800" <= character <= "\udfff" for character in value):
-            self._stop(start, "a string holds half of a surrogate pair.", "Write the character itself.")
+            self._stop(start, "A string holds half of a surrogate pair.", "Write the character itself.")
         self.at = end.end()
         return value
 
@@ -160,11 +160,11 @@ class _JsonReading:
                 self._comma("}")
             at = self.at
             if self.text[at : at + 1] != '"':
-                self._stop(at, "a key in double quotes is expected.", "")
+                self._stop(at, "A key in double quotes is expected.", "")
             key = self._string()
             self._space()
             if self.text[self.at : self.at + 1] != ":":
-                self._stop(self.at, f"a `:` is missing after the key {shown(key)}.", "")
+                self._stop(self.at, f"A `:` is missing after the key {shown(key)}.", "")
             self._advance()
             value, part = self._value(depth + 1)
             self._space()
@@ -178,7 +178,7 @@ class _JsonReading:
             first = spot.parts[key].key_line
             place = Place(self.file, part.key_line, part.key_column)
             self.mistakes.append(
-                Mistake(place, f"the key {shown(key)} stands here twice, first on line {first}.", "Keep one of them.")
+                Mistake(place, f"The key {shown(key)} stands here twice, first on line {first}.", "Keep one of them.")
             )
             return
         found[key] = value
@@ -202,12 +202,12 @@ class _JsonReading:
         if self.text[at : at + 1] != ",":
             self._stop(
                 at,
-                f"a `,` or `{end}` is missing here." if at < len(self.text) else f"the file ends before its `{end}`.",
+                f"A `,` or `{end}` is missing here." if at < len(self.text) else f"The file ends before its `{end}`.",
                 "",
             )
         self._advance()
         if self.text[self.at : self.at + 1] == end:
-            self._stop(at, f"a `,` stands before the closing `{end}`.", "Remove it.")
+            self._stop(at, f"A `,` stands before the closing `{end}`.", "Remove it.")
 
     def _advance(self) -> None:
         self.at += 1

@@ -45,12 +45,12 @@ def _explain(error: Objection, document: Document) -> Iterator[Mistake]:
     keyword = str(error.validator)
     if "propertyNames" in error.absolute_schema_path:
         place = document.key_place((*path, str(error.instance)))
-        yield Mistake(place, _said(error) or f"the key {shown(error.instance)} {_objection(error)}.", _near(error))
+        yield Mistake(place, f"The key {shown(error.instance)} {_said(error) or _objection(error)}.", _near(error))
     elif keyword in {"additionalProperties", "unevaluatedProperties"}:
         known = _properties(error)
         for key in _unknown(error):
             yield Mistake(
-                document.key_place((*path, key)), f"unknown key {shown(key)}.", did_you_mean(key, known).strip()
+                document.key_place((*path, key)), f"Unknown key {shown(key)}.", did_you_mean(key, known).strip()
             )
     elif keyword == "required":
         missing = [key for key in error.validator_value if key not in error.instance and not _misspelt(key, error)]
@@ -229,9 +229,9 @@ def _misspelt(missing: str, error: Objection) -> bool:
 
 def _name(path: tuple[Step, ...]) -> str:
     if not path:
-        return "the file"
+        return "The file"
     if isinstance(path[-1], int):
-        return f"item {path[-1] + 1}" + (f" of `{path[-2]}`" if len(path) > 1 and isinstance(path[-2], str) else "")
+        return f"Item {path[-1] + 1}" + (f" of `{path[-2]}`" if len(path) > 1 and isinstance(path[-2], str) else "")
     return shown(path[-1])
 
 

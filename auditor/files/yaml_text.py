@@ -23,25 +23,25 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U000100
 _REMARKS: tuple[tuple[str, str], ...] = (
     (
         "cannot start any token",
-        "this character cannot begin a value here: indent with spaces, or write the text in quotes",
+        "This character cannot begin a value here: indent with spaces, or write the text in quotes",
     ),
     (
         "mapping values are not allowed",
-        "a `:` stands where none may: check the indentation, or write the text in quotes",
+        "A `:` stands where none may: check the indentation, or write the text in quotes",
     ),
-    ("could not find expected ':'", "this line has no `:` after its key"),
-    ("expected <block end>", "the indentation does not fit the lines above"),
-    ("did not find expected key", "the indentation does not fit the lines above, or a quote is missing"),
-    ("did not find expected '-' indicator", "the indentation does not fit the list above"),
-    ("unexpected end of stream", "a quote is opened here and never closed"),
-    ("did not find expected ',' or", "a `,` or a closing bracket is missing"),
-    ("expected ',' or", "a `,` or a closing bracket is missing"),
-    ("unknown escape character", "a `\\` in double quotes begins no known escape: write `\\\\`, or use single quotes"),
-    ("expected the node content", "a value is missing"),
-    ("did not find expected node content", "a value is missing"),
-    ("expected <document start>", "something stands after the end of the document"),
-    ("did not find expected <document start>", "something stands after the end of the document"),
-    ("undefined tag handle", "tags are not allowed: write the value without `!`"),
+    ("could not find expected ':'", "This line has no `:` after its key"),
+    ("expected <block end>", "The indentation does not fit the lines above"),
+    ("did not find expected key", "The indentation does not fit the lines above, or a quote is missing"),
+    ("did not find expected '-' indicator", "The indentation does not fit the list above"),
+    ("unexpected end of stream", "A quote is opened here and never closed"),
+    ("did not find expected ',' or", "A `,` or a closing bracket is missing"),
+    ("expected ',' or", "A `,` or a closing bracket is missing"),
+    ("unknown escape character", "A `\\` in double quotes begins no known escape: write `\\\\`, or use single quotes"),
+    ("expected the node content", "A value is missing"),
+    ("did not find expected node content", "A value is missing"),
+    ("expected <document start>", "Something stands after the end of the document"),
+    ("did not find expected <document start>", "Something stands after the end of the document"),
+    ("undefined tag handle", "Tags are not allowed: write the value without `!`"),
 )
 
 
@@ -59,7 +59,7 @@ def parse_yaml(text: str, file: str, *, tags: Mapping[str, Tag] = EMPTY, any_key
     if hit := _UNPRINTABLE.search(text):
         place = _place_at(text, hit.start(), file)
         raise InputError(
-            [Mistake(place, f"the character U+{ord(hit[0]):04X} may not stand in a YAML file.", "Remove it.")]
+            [Mistake(place, f"The character U+{ord(hit[0]):04X} may not stand in a YAML file.", "Remove it.")]
         )
     loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
     reading = _YamlReading(iter(yaml.parse(text, Loader=loader)), file, tags, any_keys=any_keys)
@@ -68,7 +68,7 @@ def parse_yaml(text: str, file: str, *, tags: Mapping[str, Tag] = EMPTY, any_key
     except yaml.YAMLError as error:
         raise InputError([*reading.mistakes, _syntax(error, file, text)]) from None
     except RecursionError:
-        raise InputError([Mistake(Place(file), f"values are nested more than {DEPTH} levels deep.")]) from None
+        raise InputError([Mistake(Place(file), f"Values are nested more than {DEPTH} levels deep.")]) from None
     if reading.mistakes:
         raise InputError(reading.mistakes)
     return Document(value, file, spot)
@@ -82,7 +82,7 @@ def _place_at(text: str, offset: int, file: str) -> Place:
 def _syntax(error: Exception, file: str, text: str) -> Mistake:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = str(getattr(error, "problem", None) or error).splitlines()[0]
-    known = next((remark for part, remark in _REMARKS if part in problem), f"this is not YAML ({problem})")
+    known = next((remark for part, remark in _REMARKS if part in problem), f"This is not YAML ({problem})")
     opened = getattr(error, "context_mark", None)
     if "end of stream" in problem and opened is not None:
         mark = opened
@@ -90,7 +90,7 @@ def _syntax(error: Exception, file: str, text: str) -> Mistake:
         return Mistake(Place(file), f"{known}.")
     line = text.split("\n")[mark.line] if mark.line < text.count("\n") + 1 else ""
     if line[mark.column : mark.column + 1] == "\t" or line[: mark.column + 1].strip(" ").startswith("\t"):
-        known = "a tab stands where YAML allows only spaces: indent with spaces"
+        known = "A tab stands where YAML allows only spaces: indent with spaces"
     return Mistake(Place(file, mark.line + 1, mark.column + 1), f"{known}.")
 
 
@@ -124,7 +124,7 @@ class _YamlReading:
         for event in self.events:
             if isinstance(event, yaml.DocumentStartEvent):
                 if built is not None:
-                    self._stop(event, "a second document begins here.", "Put each document into a file of its own.")
+                    self._stop(event, "A second document begins here.", "Put each document into a file of its own.")
                 built = self._node(next(self.events), 1)
         return (built.value, built.spot) if built else (None, Spot(1, 1))
 
@@ -132,9 +132,9 @@ class _YamlReading:
         yaml = self.yaml
         self.left -= 1
         if self.left < 0:
-            self._stop(event, "the file holds too many values.", "Split it into several files.")
+            self._stop(event, "The file holds too many values.", "Split it into several files.")
         if depth > DEPTH:
-            self._stop(event, f"values are nested more than {DEPTH} levels deep.", "Flatten them.")
+            self._stop(event, f"Values are nested more than {DEPTH} levels deep.", "Flatten them.")
         if isinstance(event, yaml.AliasEvent):
             return self._alias(event, depth)
         if isinstance(event, yaml.ScalarEvent):
@@ -157,11 +157,11 @@ class _YamlReading:
         if self.expanded > EXPANDED_AT_MOST:
             self._stop(
                 event,
-                f"the aliases of this file unfold to more than {EXPANDED_AT_MOST:,} values.",
+                f"The aliases of this file unfold to more than {EXPANDED_AT_MOST:,} values.",
                 "Use fewer of them.",
             )
         if depth + known.height - 1 > DEPTH:
-            self._stop(event, f"values are nested more than {DEPTH} levels deep.", "Flatten them.")
+            self._stop(event, f"Values are nested more than {DEPTH} levels deep.", "Flatten them.")
         spot = self._spot(event)
         spot.parts = known.spot.parts
         return _Built(copy.deepcopy(known.value), spot, known.size, known.height)
@@ -195,7 +195,7 @@ class _YamlReading:
             if key in built.value:
                 first = built.spot.parts[key].key_line
                 self._mistake(
-                    inner, f"the key {shown(key)} stands here twice, first on line {first}.", "Keep one of them."
+                    inner, f"The key {shown(key)} stands here twice, first on line {first}.", "Keep one of them."
                 )
                 continue
             part.spot.key_line, part.spot.key_column = inner.start_mark.line + 1, inner.start_mark.column + 1
@@ -206,17 +206,17 @@ class _YamlReading:
     def _key(self, event: Json, depth: int) -> str | None:
         if not isinstance(event, self.yaml.ScalarEvent):
             self._node(event, depth)
-            self._mistake(event, "a key must be text, not a list, a mapping or an alias.", "Write the key out.")
+            self._mistake(event, "A key must be text, not a list, a mapping or an alias.", "Write the key out.")
             return None
         if event.tag is not None:
-            self._mistake(event, "a key may not have a tag.", "Remove it.")
+            self._mistake(event, "A key may not have a tag.", "Remove it.")
         if event.value == "<<" and not event.style:
-            self._mistake(event, "merge keys (`<<`) are not allowed.", "Write the merged keys out.")
+            self._mistake(event, "Merge keys (`<<`) are not allowed.", "Write the merged keys out.")
             return None
         meaning = self._scalar(event)
         if not isinstance(meaning, str) and not self.any_keys:
             self._mistake(
-                event, f"a key must be text, and {shown(meaning)} is not.", f'Write "{event.value}" in quotes.'
+                event, f"A key must be text, and {shown(meaning)} is not.", f'Write "{event.value}" in quotes.'
             )
             return None
         return str(event.value)
@@ -226,7 +226,7 @@ class _YamlReading:
             return built
         if event.tag not in self.tags:
             name = event.tag.replace("tag:yaml.org,2002:", "!!")
-            self._mistake(event, f"the tag {shown(name)} is not allowed.", "Write the value without it.")
+            self._mistake(event, f"The tag {shown(name)} is not allowed.", "Write the value without it.")
             return built
         value = self.tags[event.tag](built.value)
         spot = Spot(built.spot.line, built.spot.column)
