@@ -1,0 +1,103 @@
+"""Action and Resource, and their complements: what a statement speaks of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from auditor.iam.facts import Facts, Unknown
+from auditor.iam.glob import Glob, Wild, compile_glob, glob
+from auditor.iam.variables import Template, Unresolved, Variable, read_text, resolve
+
+__all__ = ["Actions", "Resources", "actions", "resources"]
+
+
+@dataclass(frozen=True, slots=True)
+class Actions:
+    """An Action or NotAction element; `exact` and `patterns` are in lower case, for AWS ignores the case of actions."""
+
+    written: tuple[str, ...]
+    negated: bool
+    exact: frozenset[str]
+    patterns: tuple[Glob, ...]
+
+    def match(self, action: str) -> bool:
+        """Tell whether the statement speaks of the action (given in lower case)."""
+        if action in self.exact:
+            return not self.negated
+        for pattern in self.patterns:
+            if pattern.matches(action):
+                return not self.negated
+        return self.negated
+
+
+def actions(written: Iterable[str], *, negated: bool) -> Actions:
+    """Return the element made ready."""
+    kept = tuple(written)
+    lower = [text.lower() for text in kept]
+    wild = [text for text in lower if "*" in text or "?" in text]
+    return Actions(kept, negated, frozenset(lower) - frozenset(wild), tuple(map(glob, wild)))
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """A Resource or NotResource element; `templates` are the patterns that wait for the request's own words."""
+
+    written: tuple[str, ...]
+    negated: bool
+    everything: bool
+    exact: frozenset[str]
+    patterns: tuple[Glob, ...]
+    templates: tuple[Template, ...]
+
+    def match(self, resource: str, known: Facts) -> bool | None:
+        """Return whether the statement speaks of the resource; None if a variable's value is unknowable.
+
+        A variable without a value takes its pattern out of play; a NotResource with one does not match at all.
+        """
+        if self._listed(resource):
+            return not self.negated
+        if not self.templates:
+            return self.negated
+        blurred = False
+        for template in self.templates:
+            tokens = resolve(template, known)
+            if isinstance(tokens, Unknown):
+                blurred = True
+            elif isinstance(tokens, Unresolved):
+                if self.negated:
+                    return False
+            elif compile_glob(tokens).matches(resource):
+                return not self.negated
+        return None if blurred else self.negated
+
+    def _listed(self, resource: str) -> bool:
+        if self.everything or resource in self.exact:
+            return True
+        return any(pattern.matches(resource) for pattern in self.patterns)
+
+
+def resources(written: Iterable[str], *, negated: bool, variables: bool) -> Resources:
+    """Return the element made ready. An ARN with fewer than six parts is completed with `*`, as AWS does it.
+
+    Source: IAM User Guide, reference_policies_elements_resource, incomplete ARNs.
+    """
+    kept = tuple(written)
+    exact: set[str] = set()
+    patterns: list[Glob] = []
+    templates: list[Template] = []
+    for text in kept:
+        template = read_text(text, variables)
+        if any(isinstance(part, Variable) for part in template):
+            templates.append(template)
+            continue
+        tokens = tuple(part for part in template if not isinstance(part, Variable))
+        made = compile_glob(tokens)
+        if made.exact is not None:
+            exact.add(made.exact)
+        else:
+            patterns.append(made)
+        missing = 5 - text.count(":")
+        if missing > 0 and text.startswith("arn:"):
+            patterns.append(compile_glob(tokens + (":", Wild.STAR) * missing))
+    return Resources(kept, negated, "*" in kept, frozenset(exact), tuple(patterns), tuple(templates))

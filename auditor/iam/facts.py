@@ -1,0 +1,79 @@
+"""Facts: what is known, known to be absent, and unknowable about the context of one request."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+from auditor.iam.glob import Glob, glob
+
+__all__ = ["Facts", "Unknown", "Value", "as_text", "facts"]
+
+Value = str | bool | int | float | Sequence[str] | Sequence[object]
+
+
+class Unknown(Enum):
+    """A key that AWS sets, or may set, with a value that nobody can know beforehand."""
+
+    KEY = "unknowable"
+
+
+def as_text(value: object) -> str:
+    """Return a scalar as AWS writes it: booleans in lower case, whole numbers without a point."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return str(value)
+
+
+def _values(value: object) -> tuple[str, ...]:
+    if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping):
+        return tuple(as_text(item) for item in value)
+    return (as_text(value),)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """The context of a request by lower-case key. Key names are case-insensitive to AWS; values are not."""
+
+    known: Mapping[str, tuple[str, ...]]
+    absent: frozenset[str] = frozenset()
+    unknowable: frozenset[str] = frozenset()
+    patterns: tuple[Glob, ...] = ()
+    unlisted_unknowable: bool = False
+
+    def get(self, key: str) -> tuple[str, ...] | Unknown | None:
+        """Return the values of a key (given in lower case), None if it is absent, Unknown if nobody can know."""
+        found = self.known.get(key)
+        if found is not None:
+            return found
+        if key in self.absent:
+            return None
+        if self.unlisted_unknowable or key in self.unknowable:
+            return Unknown.KEY
+        for pattern in self.patterns:
+            if pattern.matches(key):
+                return Unknown.KEY
+        return None
+
+
+def facts(
+    context: Mapping[str, Value],
+    absent: Iterable[str] = (),
+    unknowable: Iterable[str] = (),
+    *,
+    unlisted_unknowable: bool = False,
+) -> Facts:
+    """Return the facts of a context as callers write it: keys in any case, scalars or lists, `*` in unknowable keys."""
+    names = [name.lower() for name in unknowable]
+    return Facts(
+        {str(key).lower(): _values(value) for key, value in context.items() if value is not None},
+        frozenset(name.lower() for name in absent),
+        frozenset(name for name in names if "*" not in name),
+        tuple(glob(name) for name in names if "*" in name),
+        unlisted_unknowable,
+    )

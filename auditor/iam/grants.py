@@ -1,0 +1,83 @@
+"""KMS grants: the third way, beside key policy and IAM, to be allowed the use of a key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from auditor.iam.callers import caller
+from auditor.iam.errors import PolicyError
+from auditor.iam.facts import Unknown
+from auditor.iam.request import Request
+
+__all__ = ["Grant", "grant_allows"]
+
+_CONTEXT = "kms:encryptioncontext:"
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A grant on the key that the request is about. `operations` are names such as "Decrypt".
+
+    `equals` and `subset` are the encryption context constraints: the request's context must be the first, or contain
+    the second. Source: KMS Developer Guide, grants.
+    """
+
+    grantee: str
+    operations: frozenset[str]
+    name: str = "grant"
+    equals: Mapping[str, str] | None = None
+    subset: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, entry: Mapping[str, object]) -> Grant:
+        """Return the grant of an entry of KMS's ListGrants. Raises PolicyError."""
+        grantee = entry.get("GranteePrincipal")
+        operations = entry.get("Operations")
+        if not isinstance(grantee, str):
+            raise PolicyError("grant", "GranteePrincipal", "must be text")
+        if not isinstance(operations, list | tuple) or not all(isinstance(item, str) for item in operations):
+            raise PolicyError("grant", "Operations", "must be a list of texts")
+        limits = entry.get("Constraints") or {}
+        if not isinstance(limits, Mapping):
+            raise PolicyError("grant", "Constraints", "must be an object")
+        equals = limits.get("EncryptionContextEquals")
+        subset = limits.get("EncryptionContextSubset") or {}
+        name = str(entry.get("Name") or entry.get("GrantId") or "grant")
+        return cls(grantee, frozenset(map(str, operations)), name, _pairs(equals) if equals else None, _pairs(subset))
+
+
+def _pairs(value: object) -> Mapping[str, str]:
+    if not isinstance(value, Mapping) or not all(isinstance(item, str) for item in (*value, *value.values())):
+        raise PolicyError("grant", "Constraints", "must map texts to texts")
+    return dict(value)
+
+
+def grant_allows(grant: Grant, request: Request) -> bool | None:
+    """Return whether the grant lets the request use the key; None if its encryption context is unknowable."""
+    operation = request.action.partition(":")[2].lower()
+    if operation not in {name.lower() for name in grant.operations} or not _is_grantee(grant.grantee, request):
+        return False
+    wanted = grant.equals if grant.equals is not None else grant.subset
+    verdict: bool | None = True
+    for key, value in wanted.items():
+        found = request.facts.get(_CONTEXT + key.lower())
+        if isinstance(found, Unknown):
+            verdict = None
+        elif found != (value,):
+            return False
+    if grant.equals is not None:
+        known = {key for key in request.facts.known if key.startswith(_CONTEXT)}
+        if not known <= {_CONTEXT + key.lower() for key in wanted}:
+            return False
+    return verdict
+
+
+def _is_grantee(grantee: str, request: Request) -> bool:
+    who = request.caller
+    if grantee == who.arn:
+        return True
+    if who.kind == "session":
+        found = caller(grantee)
+        return found.kind == "role" and (found.account, found.name) == (who.account, who.name)
+    return False

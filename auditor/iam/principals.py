@@ -1,0 +1,177 @@
+"""Principal and NotPrincipal: whom a statement of a resource policy speaks of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import IntEnum
+
+from auditor.iam.callers import Caller, caller, is_account
+from auditor.iam.facts import Facts, Unknown
+
+__all__ = ["Level", "Principals", "Reach", "match_principals", "principals"]
+
+
+class Level(IntEnum):
+    """How directly a statement names the caller, which decides what else may limit the grant in the same account.
+
+    An account delegates to its own identity policies; a role ARN (or everyone) is limited by the role's boundary and
+    session policies; a session, a user, a root user or a service is not.
+    Source: IAM User Guide, reference_policies_evaluation-logic, effect of policy types on requests.
+    """
+
+    NONE = 0
+    ACCOUNT = 1
+    ROLE = 2
+    DIRECT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How directly the caller is surely named, and how directly it may be named as far as anybody can know."""
+
+    sure: Level
+    possible: Level
+
+
+_NOWHERE = Reach(Level.NONE, Level.NONE)
+
+
+@dataclass(frozen=True, slots=True)
+class Principals:
+    """A Principal or NotPrincipal element: (type, value) pairs as written, and its ARNs and account ids apart."""
+
+    written: tuple[tuple[str, str], ...]
+    negated: bool
+    everyone: bool
+    aws: frozenset[str]
+    accounts: frozenset[str]
+    services: frozenset[str]
+    federated: frozenset[str]
+    canonical: frozenset[str]
+
+
+def principals(written: Iterable[tuple[str, str]], *, negated: bool) -> Principals:
+    """Return the element made ready from (type, value) pairs such as ("AWS", "*"); `"*"` alone has the type "*"."""
+    pairs = tuple(written)
+    sorts: dict[str, set[str]] = {}
+    for sort, value in pairs:
+        sorts.setdefault(sort, set()).add(value)
+    named = sorts.get("AWS", set())
+    accounts = {value for value in named if is_account(value)}
+    accounts |= {found.account for found in map(caller, named) if found.kind == "root"}
+    return Principals(
+        pairs,
+        negated,
+        "*" in named or "*" in sorts,
+        frozenset(named),
+        frozenset(accounts),
+        frozenset(sorts.get("Service", ())),
+        frozenset(sorts.get("Federated", ())),
+        frozenset(sorts.get("CanonicalUser", ())),
+    )
+
+
+def match_principals(element: Principals, who: Caller, known: Facts) -> Reach:
+    """Return how directly the element names the caller; for NotPrincipal, whether the list leaves the caller out."""
+    return _excluded(element, who, known) if element.negated else _named(element, who, known)
+
+
+def _named(element: Principals, who: Caller, known: Facts) -> Reach:
+    everyone = Level.NONE
+    if element.everyone:
+        everyone = Level.ROLE if who.is_role else Level.DIRECT
+    if who.kind == "anonymous":
+        return Reach(everyone, everyone)
+    if who.kind == "canonical":
+        everyone = Level.DIRECT if who.arn in element.canonical else everyone
+        return Reach(everyone, everyone)
+    if who.kind in {"service", "provider"}:
+        sure = Level.DIRECT if everyone or _names_service(element, who, known) else Level.NONE
+        return Reach(sure, sure)
+    sure = max(everyone, _names_account(element, who), _names_identity(element, who, known))
+    possible = max(sure, _may_name(element, who, known))
+    return Reach(sure, possible) if possible else _NOWHERE
+
+
+def _names_service(element: Principals, who: Caller, known: Facts) -> bool:
+    listed = element.services if who.kind == "service" else element.federated
+    if who.arn in listed or "*" in listed:
+        return True
+    names = known.get("aws:principalservicenameslist") if who.kind == "service" else None
+    return isinstance(names, tuple) and not listed.isdisjoint(names)
+
+
+def _names_account(element: Principals, who: Caller) -> Level:
+    if who.account and who.account in element.accounts:
+        return Level.DIRECT if who.kind == "root" else Level.ACCOUNT
+    return Level.NONE
+
+
+def _names_identity(element: Principals, who: Caller, known: Facts) -> Level:
+    if who.arn in element.aws:
+        return Level.ROLE if who.kind == "role" else Level.DIRECT
+    if who.kind == "session" and _lists_role(element, who, known):
+        return Level.ROLE
+    provider = known.get("aws:federatedprovider") if element.federated else None
+    if isinstance(provider, tuple) and not element.federated.isdisjoint(provider):
+        return Level.ROLE
+    return Level.NONE
+
+
+def _lists_role(element: Principals, who: Caller, known: Facts) -> bool:
+    """Tell whether the session's role is listed: by the ARN the request gives, else by name, unique in an account."""
+    given = known.get("aws:principalarn")
+    if isinstance(given, tuple) and given != (who.role_arn,):
+        return not element.aws.isdisjoint(given)
+    return any(
+        found.kind == "role" and (found.account, found.name) == (who.account, who.name)
+        for found in map(caller, element.aws)
+    )
+
+
+def _may_name(element: Principals, who: Caller, known: Facts) -> Level:
+    """Return how directly the element may name the caller: by a canonical id, or by a session name nobody can know."""
+    if element.canonical and who.account:
+        return Level.ACCOUNT
+    if who.kind == "role" and isinstance(known.get("aws:userid"), Unknown) and _lists_session(element, who):
+        return Level.DIRECT
+    return Level.NONE
+
+
+def _lists_session(element: Principals, who: Caller) -> bool:
+    return any(
+        found.kind == "session" and (found.account, found.name) == (who.account, who.name)
+        for found in map(caller, element.aws)
+    )
+
+
+def _excluded(element: Principals, who: Caller, known: Facts) -> Reach:
+    """Judge NotPrincipal: it spares a caller only if everything the caller is stands in the list.
+
+    For a user that is the user and its account; for a role, the role, its session and its account; for the rest the
+    principal itself. Source: IAM User Guide, reference_policies_elements_notprincipal.
+    """
+    spared: bool | None
+    if element.everyone:
+        spared = True
+    elif who.kind in {"service", "provider"}:
+        spared = _names_service(element, who, known)
+    elif who.kind in {"anonymous", "canonical"}:
+        spared = who.arn in element.canonical
+    elif who.kind == "root":
+        spared = who.account in element.accounts
+    else:
+        spared = who.account in element.accounts and _spares_identity(element, who, known)
+    level = Level.ROLE if who.is_role else Level.DIRECT
+    return Reach(level if spared is False else Level.NONE, Level.NONE if spared else level)
+
+
+def _spares_identity(element: Principals, who: Caller, known: Facts) -> bool | None:
+    if who.kind == "session":
+        return who.arn in element.aws and _lists_role(element, who, known)
+    if who.kind == "role":
+        if who.arn not in element.aws or not _lists_session(element, who):
+            return False
+        return None if isinstance(known.get("aws:userid"), Unknown) else True
+    return who.arn in element.aws

@@ -1,0 +1,122 @@
+"""Request: who asks to do what to which resource, and what is known of the circumstances."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal
+
+from auditor.iam.callers import Caller, account_of, caller
+from auditor.iam.facts import Facts, Value, facts
+
+__all__ = ["Request"]
+
+# AWS sets these in every request, and nobody knows them before it is made.
+_CLOCK = frozenset({"aws:currenttime", "aws:epochtime"})
+_TYPES: Mapping[str, str] = {
+    "role": "AssumedRole",
+    "session": "AssumedRole",
+    "user": "User",
+    "root": "Account",
+    "federated_user": "FederatedUser",
+    "anonymous": "Anonymous",
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request to AWS.
+
+    `principal` is the ARN of a role (some session of it), a session, a user, an account root or an identity provider;
+    a service name such as `s3.amazonaws.com`; or `*` for nobody in particular. `resource` is an ARN, or `*` where the
+    action knows no resource. Accounts are read from the ARNs where they are not given; a resource whose account nothing
+    tells (S3 ARNs carry none) is taken to be in the caller's own.
+
+    `context` has the known condition keys (any case; scalar or list), `absent` those known not to be there,
+    `unknowable` those whose value nobody can know beforehand (`*` is a wildcard). Keys listed nowhere are absent, as in
+    AWS's policy simulator, unless `unlisted` is "unknowable". Keys that follow from the principal and the resource
+    (aws:PrincipalArn, aws:PrincipalAccount, aws:ResourceAccount, …) are filled in; what `context` says overrides
+    them.
+    """
+
+    principal: str
+    action: str
+    resource: str = "*"
+    context: Mapping[str, Value] = field(default_factory=dict)
+    absent: frozenset[str] = frozenset()
+    unknowable: frozenset[str] = frozenset()
+    unlisted: Literal["absent", "unknowable"] = "absent"
+    principal_account: str = ""
+    resource_account: str = ""
+
+    @cached_property
+    def caller(self) -> Caller:
+        """The principal taken apart."""
+        return caller(self.principal)
+
+    @cached_property
+    def caller_account(self) -> str:
+        """The account of the caller, "" for a service or an anonymous caller."""
+        return self.principal_account or self.caller.account
+
+    @cached_property
+    def owner_account(self) -> str:
+        """The account that owns the resource, "" if nothing tells."""
+        return self.resource_account or account_of(self.resource) or self.caller_account
+
+    @cached_property
+    def same_account(self) -> bool:
+        """Whether caller and resource are in one account."""
+        return self.caller_account == self.owner_account
+
+    @cached_property
+    def service(self) -> str:
+        """The service of the action, in lower case."""
+        return self.action.partition(":")[0].lower()
+
+    @cached_property
+    def facts(self) -> Facts:
+        """All that is known of the request's context, with the keys that follow from principal and resource."""
+        given = {str(key).lower(): value for key, value in self.context.items()}
+        listed = {name.lower() for name in (*self.absent, *self.unknowable)}
+        derived = {key: value for key, value in self._derived().items() if key not in listed}
+        unknowable = set(self.unknowable) | _CLOCK
+        if self.caller.kind in {"role", "session", "user", "federated_user"}:
+            unknowable.add("aws:userid")
+        return facts({**derived, **given}, self.absent, unknowable, unlisted_unknowable=self.unlisted == "unknowable")
+
+    def _derived(self) -> dict[str, Value]:
+        who = self.caller
+        derived: dict[str, Value] = {"aws:viaawsservice": "false"}
+        if who.kind == "service":
+            derived |= {
+                "aws:principalisawsservice": "true",
+                "aws:principalservicename": who.arn,
+                "aws:principalservicenameslist": [who.arn],
+            }
+        elif who.kind == "anonymous":
+            derived |= {"aws:principaltype": "Anonymous", "aws:userid": "anonymous"}
+        else:
+            derived |= self._identity(who)
+        if self.owner_account and self.resource != "*":
+            derived["aws:resourceaccount"] = self.owner_account
+            if self.service == "s3":
+                derived["s3:resourceaccount"] = self.owner_account
+        return derived
+
+    def _identity(self, who: Caller) -> dict[str, Value]:
+        derived: dict[str, Value] = {"aws:principalisawsservice": "false"}
+        if who.kind != "provider":
+            derived["aws:principalarn"] = who.role_arn
+        if self.caller_account:
+            derived["aws:principalaccount"] = self.caller_account
+            if self.service == "kms":
+                derived["kms:calleraccount"] = self.caller_account
+        if who.kind in _TYPES:
+            derived["aws:principaltype"] = _TYPES[who.kind]
+        if who.kind == "user":
+            derived["aws:username"] = who.name
+        if who.kind == "root":
+            derived["aws:userid"] = who.account
+        return derived
