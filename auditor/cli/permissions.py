@@ -1,0 +1,48 @@
+"""`auditor permissions`: the least IAM policy that a run needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from auditor.cli.options import load_rules, pipelines_argument, rule_options
+
+
+@click.command("permissions")
+@pipelines_argument
+@rule_options
+@click.option("--fix", "to_fix", is_flag=True, help="Also what --fix=review writes.")
+@click.option("--format", "form", type=click.Choice(["json", "terraform", "cloudformation"]), default="json", show_default=True)
+@click.option("--account", metavar="ID|NAME", help="Only this account's policy, as a bare document.")
+def permissions_command(  # noqa: PLR0913 - one parameter an option
+    pipelines: tuple[Path, ...],
+    folders: tuple[Path, ...],
+    select: tuple[str, ...],
+    skip: tuple[str, ...],
+    min_severity: str,
+    to_fix: bool,
+    form: str,
+    account: str | None,
+) -> None:
+    """Print the least IAM policy, per account, that auditing these pipelines needs."""
+    import json
+
+    from auditor.errors import UsageError
+    from auditor.files import did_you_mean
+    from auditor.permissions import FORMATS, policies
+    from auditor.pipeline import load
+
+    declared = load(pipelines)
+    documents = policies(declared, load_rules(folders, select, skip, min_severity), to_fix=to_fix)
+    if account is None:
+        click.echo(FORMATS[form](documents))
+        return
+    names = {one.name: one.id for pipeline in declared for one in pipeline.accounts.values()}
+    wanted = names.get(account, account)
+    if wanted not in documents:
+        raise UsageError(f"No pipeline is in account `{account}`.", did_you_mean(account, [*names, *documents]).strip())
+    if form == "json":
+        click.echo(json.dumps(documents[wanted], indent=2))
+    else:
+        click.echo(FORMATS[form]({wanted: documents[wanted]}))
