@@ -77,6 +77,8 @@ def holds(wanted: Condition, known: Facts) -> Kleene:
     found = known.get(wanted.lookup)
     if operator.family == "Null":
         return _null(wanted, found)
+    if wanted.if_exists and (found is None or found == ()):
+        return True
     ready: tuple[Any, ...] = wanted.ready
     blurred = False
     if wanted.templates:
@@ -87,7 +89,7 @@ def holds(wanted: Condition, known: Facts) -> Kleene:
     if isinstance(found, Unknown):
         return None if blurred or any(item is not None for item in ready) else _unfit(wanted, operator)
     if not found or (wanted.qualifier and not any(found)):
-        return _absent(wanted, operator, found)
+        return _absent(wanted, operator)
     return _over(wanted.qualifier, operator.negated, [_any(operator, ready, blurred, value) for value in found])
 
 
@@ -100,10 +102,8 @@ def _null(wanted: Condition, found: tuple[str, ...] | Unknown | None) -> Kleene:
     return (not found) in asked
 
 
-def _absent(wanted: Condition, operator: Operator, found: tuple[str, ...] | None) -> bool:
-    """Judge a missing key: IfExists holds, ForAllValues holds, ForAnyValue fails, else a negated operator holds."""
-    if wanted.if_exists and not found:
-        return True
+def _absent(wanted: Condition, operator: Operator) -> bool:
+    """Judge a missing key: ForAllValues holds, ForAnyValue fails, else only a negated operator holds."""
     if wanted.qualifier:
         return wanted.qualifier == "all"
     return operator.negated

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from auditor.iam.arns import ArnPattern, arn_pattern
 from auditor.iam.facts import Facts, Unknown
-from auditor.iam.glob import Glob, Wild, compile_glob, glob
-from auditor.iam.variables import Template, Unresolved, Variable, read_text, resolve
+from auditor.iam.glob import Glob, compile_glob, glob
+from auditor.iam.variables import Template, Unresolved, Variable, literal, read_text, resolve
 
 __all__ = ["Actions", "Resources", "actions", "resources"]
 
@@ -47,7 +48,7 @@ class Resources:
     negated: bool
     everything: bool
     exact: frozenset[str]
-    patterns: tuple[Glob, ...]
+    patterns: tuple[ArnPattern, ...]
     templates: tuple[Template, ...]
 
     def match(self, resource: str, known: Facts) -> bool | None:
@@ -67,7 +68,7 @@ class Resources:
             elif isinstance(tokens, Unresolved):
                 if self.negated:
                     return False
-            elif compile_glob(tokens).matches(resource):
+            elif arn_pattern(tokens).matches(resource):
                 return not self.negated
         return None if blurred else self.negated
 
@@ -78,13 +79,10 @@ class Resources:
 
 
 def resources(written: Iterable[str], *, negated: bool, variables: bool) -> Resources:
-    """Return the element made ready. An ARN with fewer than six parts is completed with `*`, as AWS does it.
-
-    Source: IAM User Guide, reference_policies_elements_resource, incomplete ARNs.
-    """
+    """Return the element made ready."""
     kept = tuple(written)
     exact: set[str] = set()
-    patterns: list[Glob] = []
+    patterns: list[ArnPattern] = []
     templates: list[Template] = []
     for text in kept:
         template = read_text(text, variables)
@@ -92,12 +90,8 @@ def resources(written: Iterable[str], *, negated: bool, variables: bool) -> Reso
             templates.append(template)
             continue
         tokens = tuple(part for part in template if not isinstance(part, Variable))
-        made = compile_glob(tokens)
-        if made.exact is not None:
-            exact.add(made.exact)
+        if compile_glob(tokens).exact is not None and text.count(":") >= 5:
+            exact.add(literal(tokens))
         else:
-            patterns.append(made)
-        missing = 5 - text.count(":")
-        if missing > 0 and text.startswith("arn:"):
-            patterns.append(compile_glob(tokens + (":", Wild.STAR) * missing))
+            patterns.append(arn_pattern(tokens))
     return Resources(kept, negated, "*" in kept, frozenset(exact), tuple(patterns), tuple(templates))

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from auditor.iam.conditions import Condition, holds
 from auditor.iam.errors import Unreadable
 from auditor.iam.grants import grant_allows
-from auditor.iam.logic import Parts, resource_must_speak, root_keeps
+from auditor.iam.logic import Parts, naming, resource_must_speak, root_keeps
 from auditor.iam.misses import nearest
 from auditor.iam.policies import Policies, Readable
 from auditor.iam.policy import Policy
-from auditor.iam.principals import Level, match_principals
+from auditor.iam.principals import Level
 from auditor.iam.reasons import Effect, Kind, Reason
 from auditor.iam.request import Request
-from auditor.iam.scan import Scan, speaks
+from auditor.iam.scan import Naming, Scan, names, speaks
 from auditor.iam.statement import Statement
 from auditor.iam.wording import KINDS, Text, condition_text, statement_text
 
@@ -29,12 +29,12 @@ class _Side:
     kind: Kind
     policies: tuple[Readable, ...]
     scan: Scan
-    principals: bool = False
+    naming: Naming = Naming.IGNORED
 
 
 def reasons(effect: Effect, request: Request, policies: Policies, found: Parts) -> tuple[Reason, ...]:
     """Return what decided the request, most telling first; there is always at least one reason."""
-    sides = _sides(policies, found)
+    sides = _sides(request, policies, found)
     if effect == "explicit_deny":
         made = list(_denials(sides, request))
     elif effect == "allowed":
@@ -46,7 +46,8 @@ def reasons(effect: Effect, request: Request, policies: Policies, found: Parts) 
     return tuple(dict.fromkeys(made))
 
 
-def _sides(policies: Policies, found: Parts) -> list[_Side]:
+def _sides(request: Request, policies: Policies, found: Parts) -> list[_Side]:
+    named = naming(request, policies)
     sides: list[_Side] = []
     if found.identity is not None:
         sides.append(_Side("identity", policies.identity, found.identity))
@@ -55,13 +56,13 @@ def _sides(policies: Policies, found: Parts) -> list[_Side]:
     if found.session is not None:
         sides.append(_Side("session", policies.session, found.session))
     own = (policies.resource,) if policies.resource is not None else ()
-    sides.append(_Side("resource", own, found.resource, principals=True))
+    sides.append(_Side("resource", own, found.resource, named))
     for level, scanned in zip(policies.scps or (), found.scps or (), strict=False):
         sides.append(_Side("scp", level, scanned))
     for level, scanned in zip(policies.rcps or (), found.rcps or (), strict=False):
         sides.append(_Side("rcp", level, scanned))
     if found.endpoint is not None and policies.endpoint is not None:
-        sides.append(_Side("endpoint", (policies.endpoint,), found.endpoint, principals=True))
+        sides.append(_Side("endpoint", (policies.endpoint,), found.endpoint, named))
     return sides
 
 
@@ -72,7 +73,7 @@ def _matching(side: _Side, request: Request, *, allows: bool) -> Iterator[tuple[
             continue
         for statement in policy.statements:
             if statement.allows is allows and statement.actions.match(request.action.lower()):
-                verdict, reach = speaks(statement, request, principals=side.principals)
+                verdict, reach = speaks(statement, request, side.naming)
                 if verdict is not False and reach.possible:
                     yield policy, statement, bool(verdict and reach.sure)
 
@@ -150,7 +151,7 @@ def _gaps(sides: list[_Side], request: Request, found: Parts) -> Iterator[Reason
 
 
 def _own_counts(request: Request, found: Parts) -> bool:
-    """Tell whether a gap in the caller's own policies is part of the answer: not where the key policy never delegates."""
+    """Tell whether a gap in the caller's own policies is part of the answer: not where a key policy never delegates."""
     return not (request.same_account and resource_must_speak(request) and found.resource.allows() is False)
 
 
@@ -164,7 +165,7 @@ def _resource_counts(side: _Side, request: Request, found: Parts) -> bool:
 def _gap(side: _Side, request: Request) -> Reason:
     name = KINDS[side.kind]
     readable = [policy for policy in side.policies if isinstance(policy, Policy)]
-    near = nearest(readable, request, principals=side.principals)
+    near = nearest(readable, request, side.naming)
     if near is not None:
         policy, statement, missed = near
         where = statement_text(statement)
@@ -237,8 +238,8 @@ def _unsure(side: _Side, policy: Policy, statement: Statement, request: Request)
         element = f"Condition.{open_ones[0].written}.{open_ones[0].key}"
         texts = [_open_text(condition, request) for condition in open_ones]
         text = Text(" and ".join(item.en for item in texts), "、".join(item.ja for item in texts))
-    elif side.principals and statement.principals is not None:
-        reach = match_principals(statement.principals, request.caller, request.facts)
+    elif side.naming is not Naming.IGNORED:
+        reach = names(statement, request, side.naming)
         if not reach.sure:
             element, text = "Principal", Text("whether it names the caller", "呼び出し元を指すかどうか")
     name, where = KINDS[side.kind], statement_text(statement)

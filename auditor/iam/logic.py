@@ -15,9 +15,9 @@ from auditor.iam.grants import grant_allows
 from auditor.iam.policies import Levels, Policies, Readable
 from auditor.iam.principals import Level
 from auditor.iam.request import Request
-from auditor.iam.scan import SILENT, Scan, scan, union
+from auditor.iam.scan import SILENT, Naming, Scan, scan, union
 
-__all__ = ["Parts", "both", "either", "parts", "resource_must_speak"]
+__all__ = ["Parts", "both", "either", "naming", "parts", "resource_must_speak", "root_keeps"]
 
 # The callers whose own policies count: everyone else is judged by the resource's policy alone.
 _WITH_IDENTITY = frozenset({"role", "session", "user", "federated_user", "other"})
@@ -112,10 +112,12 @@ def parts(request: Request, policies: Policies) -> Parts:
     bound = has_identity and not who.is_service_linked
     identity = _all(policies.identity, request) if has_identity else None
     boundary = scan(policies.boundary, request) if bound and policies.boundary is not None else None
-    session = _all(policies.session, request) if has_identity and policies.session else None
+    # A federated user without a session policy has no permissions but those a resource policy gives its session.
+    with_session = bool(policies.session) or who.kind == "federated_user"
+    session = _all(policies.session, request) if has_identity and with_session else None
     endpoint = None
     if policies.endpoint is not None:
-        endpoint = scan(policies.endpoint, request, principals=True)
+        endpoint = scan(policies.endpoint, request, naming(request, policies))
     return Parts(
         identity,
         boundary,
@@ -135,10 +137,16 @@ def _all(policies: Iterable[Readable], request: Request) -> Scan:
 def _resource(request: Request, policies: Policies) -> Scan:
     if policies.resource is None:
         return SILENT
-    found = scan(policies.resource, request, principals=True)
+    found = scan(policies.resource, request, naming(request, policies))
     if found.deny is not False and root_keeps(request):
         return Scan(deny=False, sure=found.sure, possible=found.possible)
     return found
+
+
+def naming(request: Request, policies: Policies) -> Naming:
+    """Return what Principal elements of resource policies mean for this caller."""
+    bounded = policies.boundary is not None and request.caller.kind in {"role", "session", "user"}
+    return Naming.BOUNDED if bounded else Naming.COUNTED
 
 
 def root_keeps(request: Request) -> bool:

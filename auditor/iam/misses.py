@@ -9,8 +9,9 @@ from difflib import SequenceMatcher
 from auditor.iam.callers import Caller, caller
 from auditor.iam.conditions import holds
 from auditor.iam.policy import Policy
-from auditor.iam.principals import Principals, match_principals
+from auditor.iam.principals import Principals
 from auditor.iam.request import Request
+from auditor.iam.scan import Naming, names
 from auditor.iam.statement import Statement
 from auditor.iam.wording import Text, condition_text, listed
 
@@ -31,7 +32,7 @@ class Miss:
 
 
 def nearest(
-    policies: Iterable[Policy], request: Request, *, principals: bool
+    policies: Iterable[Policy], request: Request, naming: Naming
 ) -> tuple[Policy, Statement, list[Miss]] | None:
     """Return the Allow that comes nearest to granting the request, with its misses; None if none is near."""
     best: tuple[int, Policy, Statement, list[Miss]] | None = None
@@ -39,24 +40,22 @@ def nearest(
         for statement in policy.statements:
             if not statement.allows:
                 continue
-            found = misses(statement, request, principals=principals)
+            found = misses(statement, request, naming)
             weight = sum(miss.weight for miss in found)
             if found and weight <= _NEAR and (best is None or weight < best[0]):
                 best = (weight, policy, statement, found)
     return best[1:] if best else None
 
 
-def misses(statement: Statement, request: Request, *, principals: bool) -> list[Miss]:
+def misses(statement: Statement, request: Request, naming: Naming) -> list[Miss]:
     """Return every element of the statement that surely does not fit the request."""
     found = []
     if not statement.actions.match(request.action.lower()):
         found.append(_action_miss(statement, request))
     if statement.resources is not None and statement.resources.match(request.resource, request.facts) is False:
         found.append(_resource_miss(statement, request))
-    if principals:
-        element = statement.principals
-        if element is None or not match_principals(element, request.caller, request.facts).possible:
-            found.append(_principal_miss(element, request))
+    if naming is not Naming.IGNORED and not names(statement, request, naming).possible:
+        found.append(_principal_miss(statement.principals, request))
     for condition in statement.conditions:
         if holds(condition, request.facts) is False:
             text = condition_text(condition, request.facts)

@@ -22,9 +22,10 @@ class Policies:
 
     `identity` has the inline and managed policies of the caller and of its groups; `resource` the policy of the
     resource (bucket, key, queue, … or a role's trust policy), None if it has none; `boundary` the caller's permissions
-    boundary; `session` the policies passed when the session was made. `scps` and `rcps` have one tuple for each level of
-    the path from the organisation's root to the account (of the caller and of the resource), None if there is no
-    organisation or it is not considered. `endpoint` is the policy of the VPC endpoint the request goes through, `grants` are a key's.
+    boundary; `session` the policies passed when the session was made. `scps` and `rcps` have one tuple for each level
+    of the path from the organisation's root to the account (of the caller and of the resource), None if there is no
+    organisation or it is not considered. `endpoint` is the policy of the VPC endpoint the request goes through,
+    `grants` are a key's.
     `management_account` is the account that SCPs and RCPs do not bind. Unreadable stands for a policy that exists, or
     may exist, and could not be read.
     """

@@ -15,9 +15,9 @@ __all__ = ["Level", "Principals", "Reach", "match_principals", "principals"]
 class Level(IntEnum):
     """How directly a statement names the caller, which decides what else may limit the grant in the same account.
 
-    An account delegates to its own identity policies; a role ARN (or everyone) is limited by the role's boundary and
-    session policies; a session, a user, a root user or a service is not.
-    Source: IAM User Guide, reference_policies_evaluation-logic, effect of policy types on requests.
+    An account delegates to its own identity policies; a role ARN is limited by the role's boundary and session
+    policies; a session, a user, a root user or a service is not, and neither is everyone (`*`).
+    Source: IAM User Guide, reference_policies_evaluation-logic_policy-eval-denyallow, resource-based policies.
     """
 
     NONE = 0
@@ -78,9 +78,7 @@ def match_principals(element: Principals, who: Caller, known: Facts) -> Reach:
 
 
 def _named(element: Principals, who: Caller, known: Facts) -> Reach:
-    everyone = Level.NONE
-    if element.everyone:
-        everyone = Level.ROLE if who.is_role else Level.DIRECT
+    everyone = Level.DIRECT if element.everyone else Level.NONE
     if who.kind == "anonymous":
         return Reach(everyone, everyone)
     if who.kind == "canonical":
@@ -149,8 +147,9 @@ def _lists_session(element: Principals, who: Caller) -> bool:
 def _excluded(element: Principals, who: Caller, known: Facts) -> Reach:
     """Judge NotPrincipal: it spares a caller only if everything the caller is stands in the list.
 
-    For a user that is the user and its account; for a role, the role, its session and its account; for the rest the
-    principal itself. Source: IAM User Guide, reference_policies_elements_notprincipal.
+    For a user that is the user and its account; for a session, the session, its role and its account; for the rest the
+    principal itself. Of a role without a known session AWS says that services differ in what they want listed.
+    Source: IAM User Guide, reference_policies_elements_notprincipal.
     """
     spared: bool | None
     if element.everyone:
@@ -163,15 +162,12 @@ def _excluded(element: Principals, who: Caller, known: Facts) -> Reach:
         spared = who.account in element.accounts
     else:
         spared = who.account in element.accounts and _spares_identity(element, who, known)
-    level = Level.ROLE if who.is_role else Level.DIRECT
-    return Reach(level if spared is False else Level.NONE, Level.NONE if spared else level)
+    return Reach(Level.DIRECT if spared is False else Level.NONE, Level.NONE if spared else Level.DIRECT)
 
 
 def _spares_identity(element: Principals, who: Caller, known: Facts) -> bool | None:
     if who.kind == "session":
         return who.arn in element.aws and _lists_role(element, who, known)
     if who.kind == "role":
-        if who.arn not in element.aws or not _lists_session(element, who):
-            return False
-        return None if isinstance(known.get("aws:userid"), Unknown) else True
+        return None if who.arn in element.aws else False
     return who.arn in element.aws

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 
 from auditor.iam.conditions import Kleene, holds
 from auditor.iam.errors import Unreadable
@@ -12,7 +13,15 @@ from auditor.iam.principals import Level, Reach, match_principals
 from auditor.iam.request import Request
 from auditor.iam.statement import Statement
 
-__all__ = ["SILENT", "Scan", "conditions_hold", "scan", "speaks", "union"]
+__all__ = ["SILENT", "Naming", "Scan", "conditions_hold", "names", "scan", "speaks", "union"]
+
+
+class Naming(Enum):
+    """What Principal elements mean where a policy stands: nothing, a name, or a name for a caller with a boundary."""
+
+    IGNORED = "ignored"
+    COUNTED = "counted"
+    BOUNDED = "bounded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +48,8 @@ _DIRECT = Reach(Level.DIRECT, Level.DIRECT)
 _NOBODY = Reach(Level.NONE, Level.NONE)
 
 
-def scan(policy: Policy | Unreadable, request: Request, *, principals: bool = False) -> Scan:
-    """Return what the policy says to the request; an unreadable policy could say anything.
-
-    `principals` says whether Principal elements count, as in resource policies; elsewhere they are passed over.
-    """
+def scan(policy: Policy | Unreadable, request: Request, naming: Naming = Naming.IGNORED) -> Scan:
+    """Return what the policy says to the request; an unreadable policy could say anything."""
     if isinstance(policy, Unreadable):
         return _ANYTHING
     action = request.action.lower()
@@ -52,7 +58,7 @@ def scan(policy: Policy | Unreadable, request: Request, *, principals: bool = Fa
     for statement in policy.statements:
         if not statement.actions.match(action):
             continue
-        verdict, reach = speaks(statement, request, principals=principals)
+        verdict, reach = speaks(statement, request, naming)
         if verdict is False:
             continue
         if statement.allows:
@@ -66,7 +72,7 @@ def scan(policy: Policy | Unreadable, request: Request, *, principals: bool = Fa
     return Scan(deny, sure, possible)
 
 
-def speaks(statement: Statement, request: Request, *, principals: bool) -> tuple[Kleene, Reach]:
+def speaks(statement: Statement, request: Request, naming: Naming) -> tuple[Kleene, Reach]:
     """Return whether a statement whose action fits speaks of the request, and how directly it names the caller.
 
     The verdict leaves the principal's uncertainty to the reach.
@@ -76,17 +82,27 @@ def speaks(statement: Statement, request: Request, *, principals: bool) -> tuple
         verdict = statement.resources.match(request.resource, request.facts)
         if verdict is False:
             return False, _NOBODY
-    reach = _DIRECT
-    if principals:
-        if statement.principals is None:
-            return False, _NOBODY
-        reach = match_principals(statement.principals, request.caller, request.facts)
-        if not reach.possible:
-            return False, _NOBODY
+    reach = _DIRECT if naming is Naming.IGNORED else names(statement, request, naming)
+    if not reach.possible:
+        return False, _NOBODY
     if statement.conditions:
         held = conditions_hold(statement, request)
         verdict = False if held is False else verdict if held else None
     return verdict, reach
+
+
+def names(statement: Statement, request: Request, naming: Naming) -> Reach:
+    """Return how directly a statement of a resource policy names the caller.
+
+    A Deny with NotPrincipal always denies a user or role that has a permissions boundary, whoever it lists.
+    Source: IAM User Guide, reference_policies_elements_notprincipal.
+    """
+    element = statement.principals
+    if element is None:
+        return _NOBODY
+    if naming is Naming.BOUNDED and element.negated and not statement.allows:
+        return _DIRECT
+    return match_principals(element, request.caller, request.facts)
 
 
 def conditions_hold(statement: Statement, request: Request) -> Kleene:
