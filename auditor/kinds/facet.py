@@ -12,11 +12,15 @@ from auditor.model import EMPTY, Account, Json, Text
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An AWS API call as data: boto3's service name, the operation as AWS spells it, and its parameters."""
+    """An AWS API call as data: boto3's service name, the operation as AWS spells it, and its parameters.
+
+    `region` is set when the call must be made in another Region than the target's.
+    """
 
     service: str
     operation: str
     params: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +48,10 @@ Writer = Callable[[Target, Json, Json], tuple[Call, ...]]
 class Shape:
     """What a facet's document looks like, for checking routes and literals.
 
-    `api`: the botocore output shape of `operation`, at `member` (the whole answer when empty).
-    `policy`: an IAM policy document. `policies`: a mapping from a name or ARN to such documents. `own`: `fields`, a mapping
-    from field names to `{}` (anything), or to further mappings.
+    `api`: the botocore output shape of `operation`, at `member` (the whole answer when empty); `fields` may replace members
+    of it, and `None` takes one away. `policy`: an IAM policy document. `policies`: a mapping from a name or ARN to such
+    documents. `own`: `fields`, a mapping from field names to `{}` (anything), the name of a JSON type (`string`, `integer`,
+    `number`, `boolean`, `timestamp`), a list of one such form, a `Shape`, or a further mapping.
     """
 
     form: Literal["api", "policy", "policies", "own"]
@@ -54,6 +59,11 @@ class Shape:
     operation: str = ""
     member: str = ""
     fields: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
+
+
+def as_is(document: Json) -> Json:
+    """Say that a document has but one spelling and that nothing in it changes by itself."""
+    return document
 
 
 def nothing_lost(_before: Json, _after: Json) -> Text | None:
@@ -68,6 +78,10 @@ class Facet:
     `permissions` are the IAM actions that reading needs, `write_permissions` those that writing needs. `lossy(before,
     after)` says what undoing cannot restore. `order` places the write in a plan (low first): see ORDER in `remedy.plan`.
     `calls` names the operations that reading may make, as `service:Operation`.
+    `normal(document)` is the part of a document that a write sets, in one spelling and with AWS's defaults filled in: two
+    documents are the same configuration when their normal forms are equal. Compare these, and never the documents, to tell
+    whether something changed since a plan or whether a write has arrived (`LatestRestorableDateTime` moves by itself, IAM
+    and S3 respell policies).
     """
 
     name: str
@@ -79,6 +93,7 @@ class Facet:
     write_permissions: tuple[str, ...] = ()
     lossy: Callable[[Json, Json], Text | None] = nothing_lost
     doc: Text = Text("", "")
+    normal: Callable[[Json], Json] = as_is
 
 
 @dataclass(frozen=True, slots=True)

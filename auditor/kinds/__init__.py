@@ -1,0 +1,75 @@
+"""What AWS has: the kinds of resource that may stand in a pipeline, each with the facets that are read and written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from auditor.errors import Place
+from auditor.kinds import dynamodb, events, functions, glue, kms, queues, roles, s3, topics
+from auditor.kinds.actions import action_of, actions_of, resources_of
+from auditor.kinds.facet import Ask, Call, Facet, Kind, Shape, Target
+from auditor.kinds.names import region_of
+from auditor.model import EMPTY, Json, Node, Pipeline, Resource, Unread
+
+KINDS: Mapping[str, Kind] = {
+    kind.name: kind
+    for kind in (
+        dynamodb.TABLE,
+        s3.BUCKET,
+        roles.ROLE,
+        functions.FUNCTION,
+        queues.QUEUE,
+        topics.TOPIC,
+        events.RULE,
+        kms.KEY,
+        glue.TABLE,
+    )
+}
+"""Every kind of resource by its name."""
+
+__all__ = [
+    "KINDS",
+    "Ask",
+    "Call",
+    "Facet",
+    "Kind",
+    "Shape",
+    "Target",
+    "action_of",
+    "actions_of",
+    "attributes_of",
+    "resource",
+    "resources_of",
+    "target_of",
+]
+
+
+def target_of(node: Node, pipeline: Pipeline | None = None) -> Target:
+    """Return what is read or written at a node: in the Region of its ARN, else its own declared one, else its account's.
+
+    With the pipeline given, a bucket that replicates also knows the Region in which AWS publishes its metrics.
+    """
+    region = region_of(node.id) or node.settings.get("region") or node.account.region
+    settings = dict(node.settings)
+    destination = pipeline.nodes.get("destination_bucket") if pipeline and node.name == "source_bucket" else None
+    if destination is not None:
+        settings.setdefault("destination_region", destination.settings.get("region") or destination.account.region)
+    return Target(node.kind, node.account, region, node.id, settings)
+
+
+def attributes_of(node: Node) -> tuple[Mapping[str, Json], Mapping[str, str]]:
+    """Return a node's attributes that need no reading, and the aliases of those that are read."""
+    kind = KINDS[node.kind]
+    return kind.attributes(target_of(node)), kind.aliases
+
+
+def resource(
+    node: Node,
+    facets: Mapping[str, Json] = EMPTY,
+    unread: Mapping[str, Unread] = EMPTY,
+    origin: Mapping[str, Place] = EMPTY,
+) -> Resource:
+    """Return what is known of the resource at a node, with its attributes."""
+    attributes, aliases = attributes_of(node)
+    return replace(Resource(node), facets=facets, unread=unread, attributes=attributes, aliases=aliases, origin=origin)

@@ -1,0 +1,35 @@
+"""ARNs and names of resources, as they follow from what a pipeline declares."""
+
+from __future__ import annotations
+
+from auditor.kinds.facet import Target
+from auditor.model import Json
+
+
+def arn(target: Target, service: str, resource: str, *, regional: bool = True) -> str:
+    """Return the ARN of a resource in the target's account and Region (IAM's have none)."""
+    region = target.region if regional else ""
+    return f"arn:{target.account.partition}:{service}:{region}:{target.account.id}:{resource}"
+
+
+def is_arn(name: str) -> bool:
+    """Tell whether a name is a whole ARN."""
+    return name.startswith("arn:") and name.count(":") >= 5
+
+
+def region_of(name: str) -> str:
+    """Return the Region that an ARN names; empty for a plain name and for global resources."""
+    return name.split(":")[3] if is_arn(name) else ""
+
+
+def resource_of(name: str) -> str:
+    """Return what stands behind the account in an ARN (`function:f:live`, `key/1234`); a plain name as it is."""
+    return name.split(":", 5)[5] if is_arn(name) else name
+
+
+def common(target: Target, name: str, resource_arn: str | None) -> dict[str, Json]:
+    """Return the attributes that every kind has; `Arn` only when it follows from the name, and no name when none is declared."""
+    always: dict[str, Json] = {"Account": target.account.id, "Region": target.region, "Kind": target.kind}
+    if not target.id:
+        return always
+    return {**({"Arn": resource_arn} if resource_arn else {}), "Name": name, **always}
