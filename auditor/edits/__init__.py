@@ -1,0 +1,16 @@
+"""What a fix may change: the closed vocabulary of edits, each a pure function with a schema and a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from auditor.edits.documents import DOCUMENTS
+from auditor.edits.edit import Edit
+from auditor.edits.lifecycle import LIFECYCLE
+from auditor.edits.notifications import NOTIFICATIONS
+from auditor.edits.policies import POLICIES
+from auditor.edits.replication import REPLICATION
+
+__all__ = ["EDITS", "Edit"]
+
+EDITS: Mapping[str, Edit] = {row.name: row for row in (*DOCUMENTS, *POLICIES, *NOTIFICATIONS, *REPLICATION, *LIFECYCLE)}
