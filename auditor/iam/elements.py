@@ -75,7 +75,10 @@ class Resources:
     def _listed(self, resource: str) -> bool:
         if self.everything or resource in self.exact:
             return True
-        return any(pattern.matches(resource) for pattern in self.patterns)
+        for pattern in self.patterns:  # noqa: SIM110 a generator costs as much again
+            if pattern.matches(resource):
+                return True
+        return False
 
 
 def resources(written: Iterable[str], *, negated: bool, variables: bool) -> Resources:

@@ -31,6 +31,8 @@ def as_text(value: object) -> str:
 
 
 def _values(value: object) -> tuple[str, ...]:
+    if type(value) is str:
+        return (value,)
     if isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping):
         return tuple(as_text(item) for item in value)
     return (as_text(value),)
@@ -66,14 +68,20 @@ def facts(
     absent: Iterable[str] = (),
     unknowable: Iterable[str] = (),
     *,
+    derived: Mapping[str, tuple[str, ...]] | None = None,
     unlisted_unknowable: bool = False,
 ) -> Facts:
-    """Return the facts of a context as callers write it: keys in any case, scalars or lists, `*` in unknowable keys."""
-    names = [name.lower() for name in unknowable]
-    return Facts(
-        {str(key).lower(): _values(value) for key, value in context.items() if value is not None},
-        frozenset(name.lower() for name in absent),
-        frozenset(name for name in names if "*" not in name),
-        tuple(glob(name) for name in names if "*" in name),
-        unlisted_unknowable,
+    """Return the facts of a context as callers write it: keys in any case, scalars or lists, `*` in unknowable keys.
+
+    `derived` has what follows from the rest of the request, by lower-case key; whatever the caller lists overrides it.
+    """
+    gone = frozenset([name.lower() for name in absent])
+    open_keys = frozenset([name.lower() for name in unknowable])
+    known = (
+        {} if derived is None else {key: derived[key] for key in derived if key not in gone and key not in open_keys}
     )
+    for key, value in context.items():
+        if value is not None:
+            known[key.lower()] = _values(value)
+    patterns = tuple([glob(name) for name in open_keys if "*" in name])
+    return Facts(known, gone, open_keys, patterns, unlisted_unknowable)

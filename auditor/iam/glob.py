@@ -82,9 +82,10 @@ def _run(tokens: list[Token]) -> _Run:
 
 @dataclass(frozen=True, slots=True)
 class Glob:
-    """A pattern made ready: exact text, or a first run, runs in order, and a last run with stars between."""
+    """A pattern made ready: exact text, a prefix, or a first run, runs in order and a last run with stars between."""
 
     exact: str | None
+    prefix: str | None
     first: _Run
     middle: tuple[_Run, ...]
     last: _Run
@@ -94,6 +95,8 @@ class Glob:
         """Tell whether the whole text fits the pattern, case and all."""
         if self.exact is not None:
             return text == self.exact
+        if self.prefix is not None:
+            return text.startswith(self.prefix)
         first, last = self.first, self.last
         if not self.starred:
             return len(text) == first.length and first.at(text, 0)
@@ -121,7 +124,8 @@ def compile_glob(tokens: tuple[Token, ...]) -> Glob:
     starred = len(made) > 1
     exact = made[0].literal if not starred else None
     middle = tuple(run for run in made[1:-1] if run.length)
-    return Glob(exact, made[0], middle, made[-1], starred)
+    prefix = made[0].literal if starred and not middle and not made[-1].length else None
+    return Glob(exact, prefix, made[0], middle, made[-1], starred)
 
 
 def glob(pattern: str) -> Glob:

@@ -35,17 +35,23 @@ class Reach:
 
 
 _NOWHERE = Reach(Level.NONE, Level.NONE)
+_DIRECT = Reach(Level.DIRECT, Level.DIRECT)
 
 
 @dataclass(frozen=True, slots=True)
 class Principals:
-    """A Principal or NotPrincipal element: (type, value) pairs as written, and its ARNs and account ids apart."""
+    """A Principal or NotPrincipal element: (type, value) pairs as written, and its ARNs, accounts and names apart.
+
+    `roles` and `sessions` have (account, role name) of the role ARNs and of the session ARNs.
+    """
 
     written: tuple[tuple[str, str], ...]
     negated: bool
     everyone: bool
     aws: frozenset[str]
     accounts: frozenset[str]
+    roles: frozenset[tuple[str, str]]
+    sessions: frozenset[tuple[str, str]]
     services: frozenset[str]
     federated: frozenset[str]
     canonical: frozenset[str]
@@ -58,14 +64,17 @@ def principals(written: Iterable[tuple[str, str]], *, negated: bool) -> Principa
     for sort, value in pairs:
         sorts.setdefault(sort, set()).add(value)
     named = sorts.get("AWS", set())
+    parsed = [caller(value) for value in named if not is_account(value)]
     accounts = {value for value in named if is_account(value)}
-    accounts |= {found.account for found in map(caller, named) if found.kind == "root"}
+    accounts |= {found.account for found in parsed if found.kind == "root"}
     return Principals(
         pairs,
         negated,
         "*" in named or "*" in sorts,
         frozenset(named),
         frozenset(accounts),
+        frozenset((found.account, found.name) for found in parsed if found.kind == "role"),
+        frozenset((found.account, found.name) for found in parsed if found.kind == "session"),
         frozenset(sorts.get("Service", ())),
         frozenset(sorts.get("Federated", ())),
         frozenset(sorts.get("CanonicalUser", ())),
@@ -78,16 +87,15 @@ def match_principals(element: Principals, who: Caller, known: Facts) -> Reach:
 
 
 def _named(element: Principals, who: Caller, known: Facts) -> Reach:
-    everyone = Level.DIRECT if element.everyone else Level.NONE
+    if element.everyone:
+        return _DIRECT
     if who.kind == "anonymous":
-        return Reach(everyone, everyone)
+        return _NOWHERE
     if who.kind == "canonical":
-        everyone = Level.DIRECT if who.arn in element.canonical else everyone
-        return Reach(everyone, everyone)
+        return _DIRECT if who.arn in element.canonical else _NOWHERE
     if who.kind in {"service", "provider"}:
-        sure = Level.DIRECT if everyone or _names_service(element, who, known) else Level.NONE
-        return Reach(sure, sure)
-    sure = max(everyone, _names_account(element, who), _names_identity(element, who, known))
+        return _DIRECT if _names_service(element, who, known) else _NOWHERE
+    sure = _names_identity(element, who, known) or _names_account(element, who)
     possible = max(sure, _may_name(element, who, known))
     return Reach(sure, possible) if possible else _NOWHERE
 
@@ -122,26 +130,16 @@ def _lists_role(element: Principals, who: Caller, known: Facts) -> bool:
     given = known.get("aws:principalarn")
     if isinstance(given, tuple) and given != (who.role_arn,):
         return not element.aws.isdisjoint(given)
-    return any(
-        found.kind == "role" and (found.account, found.name) == (who.account, who.name)
-        for found in map(caller, element.aws)
-    )
+    return (who.account, who.name) in element.roles
 
 
 def _may_name(element: Principals, who: Caller, known: Facts) -> Level:
     """Return how directly the element may name the caller: by a canonical id, or by a session name nobody can know."""
     if element.canonical and who.account:
         return Level.ACCOUNT
-    if who.kind == "role" and isinstance(known.get("aws:userid"), Unknown) and _lists_session(element, who):
-        return Level.DIRECT
+    if who.kind == "role" and (who.account, who.name) in element.sessions:
+        return Level.DIRECT if isinstance(known.get("aws:userid"), Unknown) else Level.NONE
     return Level.NONE
-
-
-def _lists_session(element: Principals, who: Caller) -> bool:
-    return any(
-        found.kind == "session" and (found.account, found.name) == (who.account, who.name)
-        for found in map(caller, element.aws)
-    )
 
 
 def _excluded(element: Principals, who: Caller, known: Facts) -> Reach:

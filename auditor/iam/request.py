@@ -14,6 +14,9 @@ __all__ = ["Request"]
 
 # AWS sets these in every request, and nobody knows them before it is made.
 _CLOCK = frozenset({"aws:currenttime", "aws:epochtime"})
+# An ARN does not tell the unique id that AWS puts into aws:userid.
+_SET_BY_AWS = _CLOCK | {"aws:userid"}
+_WITH_ID = frozenset({"role", "session", "user", "federated_user"})
 _TYPES: Mapping[str, str] = {
     "role": "AssumedRole",
     "session": "AssumedRole",
@@ -78,45 +81,44 @@ class Request:
     @cached_property
     def facts(self) -> Facts:
         """All that is known of the request's context, with the keys that follow from principal and resource."""
-        given = {str(key).lower(): value for key, value in self.context.items()}
-        listed = {name.lower() for name in (*self.absent, *self.unknowable)}
-        derived = {key: value for key, value in self._derived().items() if key not in listed}
-        unknowable = set(self.unknowable) | _CLOCK
-        if self.caller.kind in {"role", "session", "user", "federated_user"}:
-            unknowable.add("aws:userid")
-        return facts({**derived, **given}, self.absent, unknowable, unlisted_unknowable=self.unlisted == "unknowable")
-
-    def _derived(self) -> dict[str, Value]:
         who = self.caller
-        derived: dict[str, Value] = {"aws:viaawsservice": "false"}
+        open_keys = _SET_BY_AWS if who.kind in _WITH_ID else _CLOCK
+        return facts(
+            self.context,
+            self.absent,
+            self.unknowable | open_keys if self.unknowable else open_keys,
+            derived=self._derived(who),
+            unlisted_unknowable=self.unlisted == "unknowable",
+        )
+
+    def _derived(self, who: Caller) -> dict[str, tuple[str, ...]]:
+        derived: dict[str, tuple[str, ...]] = {"aws:viaawsservice": ("false",)}
         if who.kind == "service":
-            derived |= {
-                "aws:principalisawsservice": "true",
-                "aws:principalservicename": who.arn,
-                "aws:principalservicenameslist": [who.arn],
-            }
+            derived["aws:principalisawsservice"] = ("true",)
+            derived["aws:principalservicename"] = (who.arn,)
+            derived["aws:principalservicenameslist"] = (who.arn,)
         elif who.kind == "anonymous":
-            derived |= {"aws:principaltype": "Anonymous", "aws:userid": "anonymous"}
+            derived["aws:principaltype"] = ("Anonymous",)
+            derived["aws:userid"] = ("anonymous",)
         else:
-            derived |= self._identity(who)
+            self._identity(who, derived)
         if self.owner_account and self.resource != "*":
-            derived["aws:resourceaccount"] = self.owner_account
+            derived["aws:resourceaccount"] = (self.owner_account,)
             if self.service == "s3":
-                derived["s3:resourceaccount"] = self.owner_account
+                derived["s3:resourceaccount"] = (self.owner_account,)
         return derived
 
-    def _identity(self, who: Caller) -> dict[str, Value]:
-        derived: dict[str, Value] = {"aws:principalisawsservice": "false"}
+    def _identity(self, who: Caller, derived: dict[str, tuple[str, ...]]) -> None:
+        derived["aws:principalisawsservice"] = ("false",)
         if who.kind != "provider":
-            derived["aws:principalarn"] = who.role_arn
+            derived["aws:principalarn"] = (who.role_arn,)
         if self.caller_account:
-            derived["aws:principalaccount"] = self.caller_account
+            derived["aws:principalaccount"] = (self.caller_account,)
             if self.service == "kms":
-                derived["kms:calleraccount"] = self.caller_account
+                derived["kms:calleraccount"] = (self.caller_account,)
         if who.kind in _TYPES:
-            derived["aws:principaltype"] = _TYPES[who.kind]
+            derived["aws:principaltype"] = (_TYPES[who.kind],)
         if who.kind == "user":
-            derived["aws:username"] = who.name
-        if who.kind == "root":
-            derived["aws:userid"] = who.account
-        return derived
+            derived["aws:username"] = (who.name,)
+        elif who.kind == "root":
+            derived["aws:userid"] = (who.account,)
