@@ -20,13 +20,13 @@ _ROUTE_STEP = re.compile(r"\.?([^.\[\]\"]+)|\[(\d+)\]|\[(\"(?:[^\"\\]|\\.)*\")\]
 
 @dataclass(slots=True)
 class Spot:
-    """Where a value stands, where its key stands (line 0: it has none), and the same of its parts."""
+    """Where a value stands, where its key stands (line 0: it has none), and the same of its parts, if it has any."""
 
     line: int = 0
     column: int = 0
     key_line: int = 0
     key_column: int = 0
-    parts: dict[Step, Spot] = field(default_factory=dict)
+    parts: dict[Step, Spot] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,15 +61,16 @@ class Document:
     def _walk(self, path: tuple[Step, ...]) -> tuple[Spot, bool]:
         spot = self.spot
         for step in path:
-            if step not in spot.parts:
+            part = spot.parts.get(step) if spot.parts else None
+            if part is None:
                 return spot, False
-            spot = spot.parts[step]
+            spot = part
         return spot, True
 
 
 def _all(spot: Spot, path: tuple[Step, ...]) -> Iterator[tuple[tuple[Step, ...], Spot]]:
     yield path, spot
-    for step, part in spot.parts.items():
+    for step, part in (spot.parts or {}).items():
         yield from _all(part, (*path, step))
 
 

@@ -8,7 +8,7 @@ from bisect import bisect_right
 from typing import NoReturn
 
 from auditor.errors import InputError, Mistake, Place
-from auditor.files.document import Document, Spot, shown
+from auditor.files.document import Document, Spot, Step, shown
 from auditor.model import Json
 
 DEPTH = 200
@@ -16,8 +16,7 @@ DEPTH = 200
 _SPACE = re.compile(r"[ \t\n\r]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _ANYTHING = re.compile(r"[^\s,\]}:]{1,30}|.", re.DOTALL)
-_STRING = re.compile(r'"[^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*"')
-_UNCLOSED = re.compile(r'"[^"\\\x00-\x1f]*(?:\\.[^"\\\x00-\x1f]*)*\\?\Z')
+_STRING_SIGN = re.compile(r'["\\\x00-\x1f]')
 _WORDS = {"true": True, "false": False, "null": None}
 _HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
 
@@ -106,9 +105,11 @@ class _JsonReading:
         spot = self._spot()
         sign = self.text[self.at : self.at + 1]
         if sign == "{":
-            return self._object(spot, depth), spot
+            spot.parts = {}
+            return self._object(spot.parts, depth), spot
         if sign == "[":
-            return self._array(spot, depth), spot
+            spot.parts = {}
+            return self._array(spot.parts, depth), spot
         if sign == '"':
             return self._string(), spot
         return self._plain(), spot
@@ -137,26 +138,32 @@ class _JsonReading:
 
     def _string(self) -> str:
         start = self.at
-        end = _STRING.match(self.text, start)
-        if end is None:
-            cut = _UNCLOSED.match(self.text, start)
-            if cut:
-                self._stop(start, "A string is opened here and never closed.", "")
-            self._stop(start, "A string holds a line break or a control character.", "Write it as an escape: `\\n`.")
+        literal = self.text[start : self._string_end()]
         try:
-            value = str(json.loads(end[0]))
+            value = str(json.loads(literal))
         except ValueError:
             self._stop(start, "A string holds an escape that JSON does not know.", "Write `\\\\` for a backslash.")
-        if _HALF.search(end[0]) and any("\ud800" <= character <= "\udfff" for character in value):
+        if _HALF.search(literal) and any("\ud800" <= character <= "\udfff" for character in value):
             self._stop(start, "A string holds half of a surrogate pair.", "Write the character itself.")
-        self.at = end.end()
+        self.at = start + len(literal)
         return value
 
-    def _object(self, spot: Spot, depth: int) -> dict[str, Json]:
+    def _string_end(self) -> int:
+        at = self.at + 1
+        while found := _STRING_SIGN.search(self.text, at):
+            if found[0] == '"':
+                return found.end()
+            if found[0] != "\\":
+                hint = "Write it as an escape: `\\n`."
+                self._stop(found.start(), "A string holds a line break or a control character.", hint)
+            at = found.end() + 1
+        return self._stop(self.at, "A string is opened here and never closed.", "")
+
+    def _object(self, parts: dict[Step, Spot], depth: int) -> dict[str, Json]:
         found: dict[str, Json] = {}
         self._advance()
         while self.text[self.at : self.at + 1] != "}":
-            if found or spot.parts:
+            if found:
                 self._comma("}")
             at = self.at
             if self.text[at : at + 1] != '"':
@@ -169,22 +176,22 @@ class _JsonReading:
             value, part = self._value(depth + 1)
             self._space()
             part.key_line, part.key_column = self._position(at)
-            self._put(found, spot, key, value, part)
+            self._put(found, parts, key, value, part)
         self.at += 1
         return found
 
-    def _put(self, found: dict[str, Json], spot: Spot, key: str, value: Json, part: Spot) -> None:
+    def _put(self, found: dict[str, Json], parts: dict[Step, Spot], key: str, value: Json, part: Spot) -> None:
         if key in found:
-            first = spot.parts[key].key_line
+            first = parts[key].key_line
             place = Place(self.file, part.key_line, part.key_column)
             self.mistakes.append(
                 Mistake(place, f"The key {shown(key)} stands here twice, first on line {first}.", "Keep one of them.")
             )
             return
         found[key] = value
-        spot.parts[key] = part
+        parts[key] = part
 
-    def _array(self, spot: Spot, depth: int) -> list[Json]:
+    def _array(self, parts: dict[Step, Spot], depth: int) -> list[Json]:
         found: list[Json] = []
         self._advance()
         while self.text[self.at : self.at + 1] != "]":
@@ -192,7 +199,7 @@ class _JsonReading:
                 self._comma("]")
             value, part = self._value(depth + 1)
             self._space()
-            spot.parts[len(found)] = part
+            parts[len(found)] = part
             found.append(value)
         self.at += 1
         return found

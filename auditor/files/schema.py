@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
@@ -119,6 +120,8 @@ def _type(error: Objection) -> str:
 
 def _choice(error: Objection) -> str:
     choices = error.validator_value if error.validator == "enum" else [error.validator_value]
+    if isinstance(error.instance, str) and any(json.dumps(choice) == error.instance for choice in choices):
+        return f"must be {_words(choices, 'or')}, not the text {_kind(error.instance)}: write it without quotes"
     return f"must be {_words(choices, 'or')}, not {_kind(error.instance)}"
 
 

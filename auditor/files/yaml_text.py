@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from typing import NoReturn, TypeAlias
 
 from auditor.errors import InputError, Mistake, Place
-from auditor.files.document import Document, Spot, shown
+from auditor.files.document import Document, Spot, Step, shown
 from auditor.model import EMPTY, Json
 
 DEPTH = 64
 NODES_AT_MOST = 1_000_000
 EXPANDED_AT_MOST = 100_000
+MISTAKES_AT_MOST = 100
 
 Tag: TypeAlias = Callable[[Json], Json]
 
@@ -41,6 +42,9 @@ _REMARKS: tuple[tuple[str, str], ...] = (
     ("did not find expected node content", "A value is missing"),
     ("expected <document start>", "Something stands after the end of the document"),
     ("did not find expected <document start>", "Something stands after the end of the document"),
+    ("block sequence entries are not allowed", "A list (`- `) must begin on a line of its own"),
+    ("expected alphabetic or numeric", "An `&` or `*` has no name after it: write the text in quotes"),
+    ("exceeded maximum nesting depth", "Values are nested far too deep"),
     ("undefined tag handle", "Tags are not allowed: write the value without `!`"),
 )
 
@@ -50,8 +54,9 @@ def parse_yaml(text: str, file: str, *, tags: Mapping[str, Tag] = EMPTY, any_key
 
     Only `true`, `false`, `null` and decimal numbers are more than text: a date, `yes`, `0o17`, `012`, `1:30` and `.inf`
     stay text, and so does a number of exactly 12 digits (an AWS account id) or of more than 15. `tags` gives for a tag
-    (`!Ref`) the function from its value to what it means; `any_keys` takes `1:` as the key "1". Refused are other tags,
-    duplicate keys, `<<`, several documents, more than 64 levels, and aliases that unfold to more than 100,000 values.
+    (`!Ref`) the function from its value to what it means; it may raise `ValueError` with a sentence. `any_keys` takes
+    `1:` as the key "1". Refused are other tags, duplicate keys, `<<`, several documents, more than 64 levels, more than
+    1,000,000 values, and aliases that unfold to more than 100,000 values.
     """
     import yaml
 
@@ -66,7 +71,8 @@ def parse_yaml(text: str, file: str, *, tags: Mapping[str, Tag] = EMPTY, any_key
     try:
         value, spot = reading.document()
     except yaml.YAMLError as error:
-        raise InputError([*reading.mistakes, _syntax(error, file, text)]) from None
+        opened = reading.open[-1] if reading.open else None
+        raise InputError([*reading.mistakes, _syntax(error, file, text, opened)]) from None
     except RecursionError:
         raise InputError([Mistake(Place(file), f"Values are nested more than {DEPTH} levels deep.")]) from None
     if reading.mistakes:
@@ -79,7 +85,7 @@ def _place_at(text: str, offset: int, file: str) -> Place:
     return Place(file, text.count("\n", 0, offset) + 1, offset - start)
 
 
-def _syntax(error: Exception, file: str, text: str) -> Mistake:
+def _syntax(error: Exception, file: str, text: str, flow: Json) -> Mistake:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     problem = str(getattr(error, "problem", None) or error).splitlines()[0]
     known = next((remark for part, remark in _REMARKS if part in problem), f"This is not YAML ({problem})")
@@ -88,6 +94,9 @@ def _syntax(error: Exception, file: str, text: str) -> Mistake:
         mark = opened
     if mark is None:
         return Mistake(Place(file), f"{known}.")
+    if flow is not None and not "".join(text.split("\n")[mark.line :]).strip():
+        place = Place(file, flow.start_mark.line + 1, flow.start_mark.column + 1)
+        return Mistake(place, "A bracket is opened here and never closed.")
     line = text.split("\n")[mark.line] if mark.line < text.count("\n") + 1 else ""
     if line[mark.column : mark.column + 1] == "\t" or line[: mark.column + 1].strip(" ").startswith("\t"):
         known = "A tab stands where YAML allows only spaces: indent with spaces"
@@ -114,6 +123,7 @@ class _YamlReading:
         self.tags = tags
         self.any_keys = any_keys
         self.left = NODES_AT_MOST
+        self.open: list[Json] = []
         self.expanded = 0
         self.anchors: dict[str, _Built] = {}
         self.mistakes: list[Mistake] = []
@@ -170,21 +180,27 @@ class _YamlReading:
         return _meaning(event.value) if event.implicit[0] and not event.style else event.value
 
     def _sequence(self, event: Json, depth: int) -> _Built:
-        built = _Built([], self._spot(event))
+        parts: dict[Step, Spot] = {}
+        built = _Built([], self._spot(event, parts))
+        self._enter(event)
         for inner in self.events:
             if isinstance(inner, self.yaml.SequenceEndEvent):
+                self._leave(event)
                 break
             part = self._node(inner, depth + 1)
-            built.spot.parts[len(built.value)] = part.spot
+            parts[len(built.value)] = part.spot
             built.value.append(part.value)
             built.size += part.size
             built.height = max(built.height, part.height + 1)
         return built
 
     def _mapping(self, event: Json, depth: int) -> _Built:
-        built = _Built({}, self._spot(event))
+        parts: dict[Step, Spot] = {}
+        built = _Built({}, self._spot(event, parts))
+        self._enter(event)
         for inner in self.events:
             if isinstance(inner, self.yaml.MappingEndEvent):
+                self._leave(event)
                 break
             key = self._key(inner, depth + 1)
             part = self._node(next(self.events), depth + 1)
@@ -193,19 +209,20 @@ class _YamlReading:
             if key is None:
                 continue
             if key in built.value:
-                first = built.spot.parts[key].key_line
+                first = parts[key].key_line
                 self._mistake(
                     inner, f"The key {shown(key)} stands here twice, first on line {first}.", "Keep one of them."
                 )
                 continue
             part.spot.key_line, part.spot.key_column = inner.start_mark.line + 1, inner.start_mark.column + 1
             built.value[key] = part.value
-            built.spot.parts[key] = part.spot
+            parts[key] = part.spot
         return built
 
     def _key(self, event: Json, depth: int) -> str | None:
         if not isinstance(event, self.yaml.ScalarEvent):
-            self._node(event, depth)
+            if not isinstance(event, self.yaml.AliasEvent):
+                self._node(event, depth)
             self._mistake(event, "A key must be text, not a list, a mapping or an alias.", "Write the key out.")
             return None
         if event.tag is not None:
@@ -219,6 +236,8 @@ class _YamlReading:
                 event, f"A key must be text, and {shown(meaning)} is not.", f'Write "{event.value}" in quotes.'
             )
             return None
+        if event.anchor:
+            self.anchors[event.anchor] = _Built(str(event.value), self._spot(event))
         return str(event.value)
 
     def _tagged(self, event: Json, built: _Built) -> _Built:
@@ -228,18 +247,32 @@ class _YamlReading:
             name = event.tag.replace("tag:yaml.org,2002:", "!!")
             self._mistake(event, f"The tag {shown(name)} is not allowed.", "Write the value without it.")
             return built
-        value = self.tags[event.tag](built.value)
+        try:
+            value = self.tags[event.tag](built.value)
+        except ValueError as error:
+            self._mistake(event, str(error), "")
+            return built
         spot = Spot(built.spot.line, built.spot.column)
         if isinstance(value, dict) and len(value) == 1:
             spot.parts = {next(iter(value)): built.spot}
         return _Built(value, spot, built.size + 2, built.height + 2)
 
-    def _spot(self, event: Json) -> Spot:
-        return Spot(event.start_mark.line + 1, event.start_mark.column + 1)
+    def _enter(self, event: Json) -> None:
+        if event.flow_style:
+            self.open.append(event)
+
+    def _leave(self, event: Json) -> None:
+        if event.flow_style:
+            self.open.pop()
+
+    def _spot(self, event: Json, parts: dict[Step, Spot] | None = None) -> Spot:
+        return Spot(event.start_mark.line + 1, event.start_mark.column + 1, parts=parts)
 
     def _mistake(self, event: Json, sentence: str, hint: str) -> None:
         place = Place(self.file, event.start_mark.line + 1, event.start_mark.column + 1)
         self.mistakes.append(Mistake(place, sentence, hint))
+        if len(self.mistakes) >= MISTAKES_AT_MOST:
+            raise InputError(self.mistakes)
 
     def _stop(self, event: Json, sentence: str, hint: str) -> NoReturn:
         self._mistake(event, sentence, hint)
