@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import functools
 
-from auditor.standin import accounts, alarms, bus, exports, functions, jobs, keys, queues, roles, s3, topics
+from auditor.standin import accounts, alarms, backups, bus, exports, functions, jobs, keys, queues, roles, s3, topics
 from auditor.standin.client import Server, serve
 from auditor.standin.options import OPTIONS, Options
 
 REPAIRS = {
     "accounts": accounts.REPAIRS,
     "s3": s3.REPAIRS,
+    "backups": backups.REPAIRS,
     "exports": exports.REPAIRS,
     "jobs": jobs.REPAIRS,
     "functions": functions.REPAIRS,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _ACCOUNT = re.compile(r"\d{12}")
-_PARTITION = "aws"
+PARTITION = "aws"
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Caller:
         if self.kind != "role":
             return self.arn
         role = find_role(self.account, self.name)
-        return role.arn if role is not None else f"arn:{_PARTITION}:iam::{self.account}:role/{self.name}"
+        return role.arn if role is not None else f"arn:{PARTITION}:iam::{self.account}:role/{self.name}"
 
 
 def account_of(key: str) -> str | None:
@@ -37,7 +37,7 @@ def account_of(key: str) -> str | None:
     from moto.iam.models import iam_backends
 
     for account, backends in list(iam_backends.items()):
-        if key in backends[_PARTITION].access_keys:
+        if key in backends[PARTITION].access_keys:
             return str(account)
     return None
 
@@ -48,7 +48,7 @@ def caller_of(key: str) -> Caller | None:
     if account is None:
         return None
     if key == account:
-        return Caller(account, f"arn:{_PARTITION}:iam::{account}:root", "root")
+        return Caller(account, f"arn:{PARTITION}:iam::{account}:root", "root")
     return _session(account, key) or _user(account, key)
 
 
@@ -56,7 +56,7 @@ def find_role(account: str, name: str) -> Any | None:
     """Return moto's role of that name, or None."""
     from moto.iam.models import iam_backends
 
-    roles = iam_backends[account][_PARTITION].roles.values()
+    roles = iam_backends[account][PARTITION].roles.values()
     return next((role for role in list(roles) if role.name == name), None)
 
 
@@ -64,14 +64,14 @@ def find_user(account: str, name: str) -> Any | None:
     """Return moto's user of that name, or None."""
     from moto.iam.models import iam_backends
 
-    users = iam_backends[account][_PARTITION].users.values()
+    users = iam_backends[account][PARTITION].users.values()
     return next((user for user in list(users) if user.name == name), None)
 
 
 def _session(account: str, key: str) -> Caller | None:
     from moto.sts.models import sts_backends
 
-    session = sts_backends[account][_PARTITION].get_assumed_role_from_access_key(key)
+    session = sts_backends[account][PARTITION].get_assumed_role_from_access_key(key)
     if session is None:
         return None
     name = session.role_arn.rpartition("/")[2]
@@ -81,7 +81,7 @@ def _session(account: str, key: str) -> Caller | None:
 def _user(account: str, key: str) -> Caller | None:
     from moto.iam.models import iam_backends
 
-    for user in list(iam_backends[account][_PARTITION].users.values()):
+    for user in list(iam_backends[account][PARTITION].users.values()):
         if any(mine.access_key_id == key for mine in user.access_keys):
             return Caller(account, user.arn, "user", user.name)
     return None

@@ -49,6 +49,10 @@ class Server:
         """Return every call since the last `clear`: service, operation, resource, account, principal, status."""
         return self._ask("GET", "calls")  # type: ignore[no-any-return]
 
+    def events(self) -> list[dict[str, str]]:
+        """Return every S3 event that reached a destination, oldest first: event, bucket, key, to (an ARN)."""
+        return self._ask("GET", "events")  # type: ignore[no-any-return]
+
     def clear(self) -> None:
         """Forget the faults and the calls, and keep what is stored."""
         self._ask("DELETE", "faults")

@@ -11,13 +11,14 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
+from auditor.standin.backups import window
 from auditor.standin.options import OPTIONS
 from auditor.standin.patch import wrap
 from auditor.standin.s3.documents import find_bucket
+from auditor.standin.s3.events import announce
 
 _PAGE = 25
 _MIN_WINDOW, _MAX_WINDOW = 15 * 60, 24 * 3600
-_MAX_RECOVERY_DAYS = 35
 _SSE = {"KMS": "aws:kms", "AES256": "AES256"}
 
 
@@ -28,7 +29,6 @@ def install() -> None:
     wrap(DynamoHandler, "export_table_to_point_in_time", lambda _: _export)
     wrap(DynamoHandler, "describe_export", lambda _: _describe)
     wrap(DynamoHandler, "list_exports", lambda _: _list)
-    wrap(DynamoHandler, "update_continuous_backups", _update_continuous_backups)
 
 
 @dataclass
@@ -110,7 +110,7 @@ class Export:
         self.end = _now()
         for name, content, uploaded in self._objects(f"{folder}/{self.id}/"):
             key = backend.put_object(bucket.name, name, content, disable_notification=True, **sse)
-            _announce(bucket, key, uploaded)
+            announce(bucket, f"s3:ObjectCreated:{'CompleteMultipartUpload' if uploaded else 'Put'}", key)
 
     def _objects(self, base: str) -> list[tuple[str, bytes, bool]]:
         """Return name, content and whether it comes by multipart upload, which AWS documents of data files only."""
@@ -160,14 +160,6 @@ def table_id(table: Any) -> str:
     return str(getattr(table, "table_id", None) or uuid.uuid5(uuid.NAMESPACE_URL, table.table_arn))
 
 
-def _announce(bucket: Any, key: Any, multipart: bool) -> None:
-    from moto.s3 import notifications
-
-    kind = "CompleteMultipartUpload" if multipart else "Put"
-    event = notifications.S3NotificationEvent(f"s3:ObjectCreated:{kind}")
-    notifications.send_event(bucket.account_id, event, bucket, key)
-
-
 def _export(self: Any) -> Any:
     from moto.core.responses import ActionResult
 
@@ -179,7 +171,7 @@ def _export(self: Any) -> Any:
     if recovery["PointInTimeRecoveryStatus"] != "ENABLED":
         text = f"Point in time recovery is not enabled for table '{table.name}'"
         raise _error("PointInTimeRecoveryUnavailableException", text)
-    _check_times(asked)
+    _check_times(asked, *window(table))
     token = asked.get("ClientToken")
     same = next(
         (each for each in backend.table_exports.values() if token and each.request.get("ClientToken") == token), None
@@ -194,8 +186,10 @@ def _export(self: Any) -> Any:
     return ActionResult({"ExportDescription": answer})
 
 
-def _check_times(asked: dict[str, Any]) -> None:
-    if asked.get("ExportTime") and _seconds(asked["ExportTime"]) > time.time() + 1:
+def _check_times(asked: dict[str, Any], earliest: float, latest: float) -> None:
+    at = _seconds(asked["ExportTime"]) if asked.get("ExportTime") else None
+    # The request has whole seconds, the window fractions.
+    if at is not None and not int(earliest) <= at <= max(latest, time.time()) + 1:
         raise _error("InvalidExportTimeException", "ExportTime is outside of the point in time recovery window")
     if asked.get("ExportType") != "INCREMENTAL_EXPORT":
         return
@@ -232,18 +226,6 @@ def _list(self: Any) -> Any:
     if first + size < len(exports):
         answer["NextToken"] = str(first + size)
     return ActionResult(answer)
-
-
-def _update_continuous_backups(original: Any) -> Any:
-    """AWS keeps 1 to 35 days, 35 when nothing is said; moto keeps any number."""
-
-    def update(self: Any) -> Any:
-        days = self.body.get("PointInTimeRecoverySpecification", {}).get("RecoveryPeriodInDays")
-        if days is not None and not 1 <= days <= _MAX_RECOVERY_DAYS:
-            raise _error("ValidationException", f"RecoveryPeriodInDays must be between 1 and {_MAX_RECOVERY_DAYS}")
-        return original(self)
-
-    return update
 
 
 def _error(code: str, message: str) -> Exception:

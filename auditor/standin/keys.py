@@ -7,7 +7,7 @@ import json
 import uuid
 from typing import Any
 
-from auditor.standin.access import policy_lets
+from auditor.standin.access import Need, account_may
 from auditor.standin.callers import caller_of
 from auditor.standin.options import OPTIONS
 from auditor.standin.patch import wrap
@@ -64,7 +64,7 @@ def _across_accounts(action: str, original: Any) -> Any:
         self.region, self.current_account = parts[3], parts[4]
         answer = original(self)
         key = self.kms_backend.keys[self.kms_backend.get_key_id(key_arn)]
-        if OPTIONS.cross_account and not (caller and policy_lets(key.policy, caller, action, key.arn)):
+        if OPTIONS.cross_account and not (caller and account_may(caller, Need(action, key.arn, parts[4], key.policy))):
             who = caller.arn if caller else "anonymous"
             text = f"User: {who} is not authorized to perform: {action} on resource: {key.arn}"
             raise _error("AccessDeniedException", text)

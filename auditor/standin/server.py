@@ -128,6 +128,10 @@ class Application:
             if method == "DELETE":
                 self.calls.clear()
             return lines
+        if what == "events":
+            from auditor.standin.s3.events import delivered
+
+            return delivered()
         if what == "options":
             if method == "POST":
                 OPTIONS.change(asked)

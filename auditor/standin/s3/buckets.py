@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from auditor.standin.access import policy_lets
+from auditor.standin.access import Need, account_may
 from auditor.standin.actions import action_of
-from auditor.standin.callers import caller_of
+from auditor.standin.callers import Caller, caller_of
 from auditor.standin.operations import Request, identify
 from auditor.standin.options import OPTIONS
 from auditor.standin.patch import wrap
@@ -55,12 +55,14 @@ _OWNER = {"ID": "75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06
 
 def install() -> None:
     """Put the repairs around moto's S3 responses."""
-    from moto.s3.models import S3Backend
+    from moto.s3.models import FakeBucket, S3Backend
     from moto.s3.responses import S3Response
 
     wrap(S3Response, "_bucket_response", _bucket_response)
     wrap(S3Response, "_key_response", _key_response)
     wrap(S3Backend, "create_bucket", _create_bucket)
+    # moto lets a Deny for everybody decide without looking at its conditions; _guard asks auditor.iam.
+    wrap(FakeBucket, "get_permission", lambda _: _undecided)
 
 
 @dataclass(frozen=True)
@@ -197,24 +199,24 @@ def _guard(asked: Asked, bucket: Any) -> None:
         raise Refusal("PermanentRedirect", _LOCATED_ELSEWHERE, 301, region)
     if asked.headers.get("x-amz-expected-bucket-owner", bucket.account_id) != bucket.account_id:
         raise Refusal("AccessDenied", "Access Denied", 403, region)
-    if not OPTIONS.cross_account or asked.response.current_account == bucket.account_id:
-        return
-    if _POLICY_QUERIES & asked.query.keys():
+    foreign = asked.response.current_account != bucket.account_id
+    if foreign and OPTIONS.cross_account and _POLICY_QUERIES & asked.query.keys():
         text = "The specified method is not allowed against this resource."
         raise Refusal("MethodNotAllowed", text, 405, region)
-    if not _let_in(asked, bucket):
+    if (OPTIONS.cross_account or not foreign) and not OPTIONS.enforce and not _let_in(asked, bucket):
         raise Refusal("AccessDenied", "Access Denied", 403, region)
 
 
 def _let_in(asked: Asked, bucket: Any) -> bool:
-    """Return whether the bucket policy lets the caller of another account do this."""
+    """Return whether the bucket policy lets another account in, and does not deny the bucket's own."""
     query = asked.request.url.partition("?")[2]
     operation = identify(Request(asked.request.method, asked.request.path, query, asked.headers))
-    caller = caller_of(operation.key)
+    account = asked.response.current_account
+    caller = caller_of(operation.key) or Caller(account, f"arn:aws:iam::{account}:root", "root")
     action = action_of("s3", operation.name, versioned="versionId" in operation.params)
     key = operation.resource.partition("/")[2]
     resource = f"{bucket.arn}/{key}" if key else bucket.arn
-    return caller is not None and bucket.policy is not None and policy_lets(bucket.policy, caller, action, resource)
+    return account_may(caller, Need(action, resource, bucket.account_id, bucket.policy))
 
 
 def _list_buckets(asked: Asked) -> Any:
@@ -233,6 +235,12 @@ def _list_buckets(asked: Asked) -> Any:
     if len(rest) > len(page):
         answer["ContinuationToken"] = page[-1].name
     return asked.answer("ListBuckets", answer)
+
+
+def _undecided(*_: Any) -> Any:
+    from moto.iam.access_control import PermissionResult
+
+    return PermissionResult.NEUTRAL
 
 
 def _refused(request: Any, refusal: Refusal) -> tuple[int, dict[str, str], bytes]:

@@ -6,7 +6,7 @@ import uuid
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from auditor.standin.access import service_may
+from auditor.standin.access import Need, service_may
 from auditor.standin.options import OPTIONS
 from auditor.standin.s3.documents import Document, Put, invalid_argument, malformed
 
@@ -46,7 +46,7 @@ def check(put: Put) -> dict[str, Any]:
         raise invalid_argument(_AMBIGUOUS)
     if str(put.headers.get("x-amz-skip-destination-validation", "")).lower() != "true" and OPTIONS.strict_destinations:
         for kind, _, arn in _entries(put.document):
-            if not _reaches(put.bucket, kind, arn):
+            if not reaches(put.bucket, kind, arn):
                 raise invalid_argument(_NOT_VALID)
     put.bucket.set_notification_configuration(_for_moto(put.document))
     return {}
@@ -94,13 +94,13 @@ def _overlap(one: tuple[str, str, str], other: tuple[str, str, str]) -> bool:
     )
 
 
-def _reaches(bucket: Any, kind: str, arn: str) -> bool:
+def reaches(bucket: Any, kind: str, arn: str) -> bool:
     """Return whether the destination exists in the bucket's Region and lets S3 in on behalf of this bucket."""
     parts = arn.split(":")
     if len(parts) < _ARN_PARTS or parts[3] != bucket.region_name or arn.endswith(".fifo"):
         return False
     policy = _policy(kind, arn, account=parts[4], region=parts[3])
-    return service_may("s3.amazonaws.com", _TARGETS[kind][2], arn, policy, bucket)
+    return service_may("s3.amazonaws.com", Need(_TARGETS[kind][2], arn, parts[4], policy), bucket)
 
 
 def _policy(kind: str, arn: str, account: str, region: str) -> Any:

@@ -80,7 +80,7 @@ def check_logging(put: Put) -> dict[str, Any]:
 
 
 def _may_be_logged_to(target: Any, source: Any, prefix: str) -> bool:
-    from auditor.standin.access import service_may
+    from auditor.standin.access import Need, service_may
 
     grants = {
         permission
@@ -91,7 +91,8 @@ def _may_be_logged_to(target: Any, source: Any, prefix: str) -> bool:
     }
     by_acl = "FULL_CONTROL" in grants or {"WRITE", "READ_ACP"} <= grants
     arn = f"{target.arn}/{prefix}2026-01-01-00-00-00-0000000000000000"
-    return by_acl or service_may("logging.s3.amazonaws.com", "s3:PutObject", arn, target.policy, source)
+    need = Need("s3:PutObject", arn, target.account_id, target.policy)
+    return by_acl or service_may("logging.s3.amazonaws.com", need, source)
 
 
 def check_payment(put: Put) -> dict[str, Any]:
