@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
+from difflib import SequenceMatcher
 from typing import TypeAlias
 
 from auditor.errors import Place
@@ -96,7 +96,7 @@ def path_of(route: str) -> tuple[Step, ...]:
 
 def shown(value: Json, width: int = 60) -> str:
     """Return a value for a sentence: one line of printable text between backticks, shortened."""
-    text = value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False, default=str)
+    text = value if isinstance(value, str) and value.strip() else json.dumps(value, ensure_ascii=False, default=str)
     line = "".join(
         c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[: width + 1].replace("`", "'")
     )
@@ -110,8 +110,15 @@ def closest(word: str, choices: Iterable[str]) -> str | None:
     plain = word.lower().replace("-", "_")
     if plain in folded:
         return folded[plain]
-    near = get_close_matches(plain[:100], folded, n=1, cutoff=0.7)
-    return folded[near[0]] if near else None
+    matcher = SequenceMatcher(b=plain[:100], autojunk=False)
+    likeness = {choice: _likeness(matcher, word) for word, choice in folded.items()}
+    best = max(sorted(likeness), key=likeness.__getitem__, default=None)
+    return best if best is not None and likeness[best] >= 0.7 else None
+
+
+def _likeness(matcher: SequenceMatcher[str], word: str) -> float:
+    matcher.set_seq1(word[:100])
+    return matcher.ratio() if matcher.quick_ratio() >= 0.7 else 0.0
 
 
 def did_you_mean(word: str, choices: Iterable[str]) -> str:
@@ -119,8 +126,8 @@ def did_you_mean(word: str, choices: Iterable[str]) -> str:
     known = sorted(set(choices))
     near = closest(word, known)
     if near is not None:
-        return f" Did you mean `{near}`?"
+        return f" Did you mean {shown(near)}?"
     if not known:
         return ""
-    named = ", ".join(f"`{choice}`" for choice in known[:20]) + (", …" if len(known) > 20 else "")
+    named = ", ".join(shown(choice) for choice in known[:20]) + (", …" if len(known) > 20 else "")
     return f" There is only {named}." if len(known) == 1 else f" There are {named}."

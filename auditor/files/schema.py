@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TypeAlias
@@ -14,6 +15,7 @@ from auditor.model import Json
 Objection: TypeAlias = Json
 """A `jsonschema.ValidationError`, whose own types say less than its documentation."""
 
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _TYPES = MappingProxyType(
     {
         "string": "text",
@@ -72,8 +74,11 @@ def _alternatives(error: Objection, document: Document) -> Iterator[Mistake]:
     if all(
         len(branch) == 1 and branch[0].validator == "required" and not branch[0].path for branch in branches.values()
     ):
-        wanted = [" with ".join(f"`{key}`" for key in branch[0].validator_value) for branch in branches.values()]
-        yield Mistake(document.key_place(path), f"{_name(path)} needs one of {_joined(wanted, 'or')}.")
+        keys = [key for branch in branches.values() for key in branch[0].validator_value]
+        if not any(_misspelt(key, error) for key in keys):
+            wanted = [" with ".join(f"`{key}`" for key in branch[0].validator_value) for branch in branches.values()]
+            one_of = "one of " if len(wanted) > 2 else ""
+            yield Mistake(document.key_place(path), f"{_name(path)} needs {one_of}{_joined(wanted, 'or')}.")
         return
     fitting = [branch for branch in branches.values() if not any(_misfit(inner) for inner in branch)]
     if fitting:
@@ -107,6 +112,8 @@ def _objection(error: Objection) -> str:
 def _type(error: Objection) -> str:
     value = error.instance
     said = f"must be {_joined(_kinds(error), 'or')}, not {_kind(value)}"
+    if isinstance(value, str) and _NUMBER.fullmatch(value) and error.validator_value in {"integer", "number"}:
+        return f"must be {_joined(_kinds(error), 'or')}, not the text {shown(value)}: write it without quotes"
     if "text" in _kinds(error) and isinstance(value, int | float):
         return f"{said}: write it in quotes"
     if (
@@ -127,18 +134,17 @@ def _choice(error: Objection) -> str:
 
 def _pattern(error: Objection) -> str:
     said = error.schema.get("patternErrorMessage") if isinstance(error.schema, Mapping) else None
-    return (
-        f"{said}, not {shown(error.instance)}"
-        if said
-        else f"must look like `{error.validator_value}`, not {shown(error.instance)}"
-    )
+    shape = said or f"must look like `{error.validator_value}`"
+    return shape if "propertyNames" in error.absolute_schema_path else f"{shape}, not {shown(error.instance)}"
 
 
 def _forbidden(error: Objection) -> str:
-    required = error.validator_value.get("required") if isinstance(error.validator_value, Mapping) else None
-    if required and len(required) > 1:
-        return f"may not have {_words(required, 'and')} together"
-    return f"may not have {_words(required, 'and')}" if required else f"may not be {_kind(error.instance)}"
+    branches = error.validator_value.get("anyOf", [error.validator_value])
+    wanted = [branch.get("required", ()) for branch in branches]
+    present = {key: None for keys in wanted if all(key in error.instance for key in keys) for key in keys}
+    if len(present) > 1:
+        return f"may have only one of {_words(present, 'and')}"
+    return f"may not have {_words(present, 'and')}" if present else f"may not be {_kind(error.instance)}"
 
 
 def _dependent(error: Objection) -> str:
@@ -215,8 +221,6 @@ def _properties(error: Objection) -> list[str]:
 
 
 def _unknown(error: Objection) -> list[str]:
-    import re
-
     patterns = error.schema.get("patternProperties", {}) if isinstance(error.schema, Mapping) else {}
     known = _properties(error)
     return [key for key in error.instance if key not in known and not any(re.search(p, key) for p in patterns)]
@@ -242,7 +246,7 @@ def _kind(value: Json) -> str:
     if isinstance(value, str):
         return shown(value) if value else "empty text"
     if value is None:
-        return "empty"
+        return "left empty"
     if isinstance(value, bool | int | float):
         return shown(value)
     return "a list" if isinstance(value, list) else "a mapping"

@@ -32,18 +32,24 @@ _REMARKS: tuple[tuple[str, str], ...] = (
     ),
     ("could not find expected ':'", "This line has no `:` after its key"),
     ("expected <block end>", "The indentation does not fit the lines above"),
-    ("did not find expected key", "The indentation does not fit the lines above, or a quote is missing"),
+    (
+        "did not find expected key",
+        "This does not continue what stands before it: check indentation, quotes and brackets",
+    ),
     ("did not find expected '-' indicator", "The indentation does not fit the list above"),
     ("unexpected end of stream", "A quote is opened here and never closed"),
     ("did not find expected ',' or", "A `,` or a closing bracket is missing"),
     ("expected ',' or", "A `,` or a closing bracket is missing"),
     ("unknown escape character", "A `\\` in double quotes begins no known escape: write `\\\\`, or use single quotes"),
-    ("expected the node content", "A value is missing"),
-    ("did not find expected node content", "A value is missing"),
+    ("expected the node content", "A value is expected here"),
+    ("did not find expected node content", "A value is expected here"),
     ("expected <document start>", "Something stands after the end of the document"),
     ("did not find expected <document start>", "Something stands after the end of the document"),
     ("block sequence entries are not allowed", "A list (`- `) must begin on a line of its own"),
     ("expected alphabetic or numeric", "An `&` or `*` has no name after it: write the text in quotes"),
+    ("expected hexdecimal number", "An escape such as `\\x41` or `\\u3042` lacks digits"),
+    ("expected escape sequence", "An escape such as `\\x41` or `\\u3042` lacks digits"),
+    ("found unexpected ':'", "A `:` needs a blank after it, or the text needs quotes"),
     ("exceeded maximum nesting depth", "Values are nested far too deep"),
     ("undefined tag handle", "Tags are not allowed: write the value without `!`"),
 )
@@ -76,7 +82,7 @@ def parse_yaml(text: str, file: str, *, tags: Mapping[str, Tag] = EMPTY, any_key
     except RecursionError:
         raise InputError([Mistake(Place(file), f"Values are nested more than {DEPTH} levels deep.")]) from None
     if reading.mistakes:
-        raise InputError(reading.mistakes)
+        raise InputError(sorted(reading.mistakes, key=lambda one: (one.place.line, one.place.column)))
     return Document(value, file, spot)
 
 

@@ -21,7 +21,7 @@ from auditor.files import (
     shipped,
     shown,
 )
-from auditor.model import EMPTY, Account, Json, Pipeline, Waiver
+from auditor.model import EMPTY, NODES, Account, Json, Pipeline, Waiver
 from auditor.pipeline.names import REGIONS, read_arn
 from auditor.pipeline.nodes import read_nodes
 
@@ -203,7 +203,7 @@ class _Reading:
             extra = (text.get("profile"), text.get("assume_role"), text.get("external_id"))
             accounts[name] = Account(name, identity, region, *extra, place) if whole else None
             arn = read_arn(text.get("assume_role", ""))
-            if arn is not None and whole and arn.account.isdigit() and arn.account != identity:
+            if arn is not None and whole and len(arn.account) == 12 and arn.account != identity:
                 mistakes.append(
                     Mistake(
                         self.document.place_of(("accounts", name, "assume_role")),
@@ -252,13 +252,13 @@ class _Reading:
         self, path: tuple[str | int, ...], text: Mapping[str, str], pipelines: Mapping[str, Mapping[str, Json]]
     ) -> Iterator[Mistake]:
         name, node = text.get("pipeline"), text.get("node")
-        if name and name not in pipelines:
+        if name and pipelines and name not in pipelines:
             place = self.document.place_of((*path, "pipeline"))
             yield Mistake(place, f"No pipeline {shown(name)} is in this file.", did_you_mean(name, pipelines).strip())
         places = [nodes for pipeline, nodes in pipelines.items() if name in {None, pipeline}]
-        if node and places and not any(node in nodes for nodes in places):
+        if node is not None and node in NODES and places and not any(_has(nodes, node) for nodes in places):
             where = f"The pipeline {shown(name)} has" if name else "The pipelines of this file have"
-            known = {one for nodes in places for one in nodes} - {"intent"}
+            known = {one for nodes in places for one in nodes if one in NODES}
             place = self.document.place_of((*path, "node"))
             yield Mistake(place, f"{where} no node {shown(node)}.", did_you_mean(node, known).strip())
         until = text.get("until", "")
@@ -266,6 +266,11 @@ class _Reading:
             yield Mistake(
                 self.document.place_of((*path, "until")), f"There is no day {shown(until)}.", "Write YYYY-MM-DD."
             )
+
+
+def _has(nodes: Mapping[str, Json], node: str) -> bool:
+    """Tell whether a pipeline has a node, be it under a misspelt name that is objected to already."""
+    return node in nodes or any(name not in NODES and closest(name, NODES) == node for name in nodes)
 
 
 def _day(text: str) -> date | None:

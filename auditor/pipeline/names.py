@@ -154,11 +154,11 @@ def prefix_problem(prefix: str) -> str:
         return "must be the prefix alone, without `s3://` and the bucket"
     if prefix.startswith("/"):
         return "must not begin with `/`: no key does"
-    if "*" in prefix or "?" in prefix:
+    if "*" in prefix:
         return "may not have wildcards: S3 takes them literally"
     if prefix != prefix.strip() or not prefix.isprintable():
         return "has blanks at its ends, or characters that cannot be shown"
-    return "has an empty part (`//`)" if "//" in prefix else ""
+    return ""
 
 
 _KEY_ID = r"(?:[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}|mrk-[0-9a-f]{32})"
@@ -181,7 +181,11 @@ FORMS: Mapping[str, Form] = MappingProxyType(
             "1 to 64 letters, digits and `_+=,.@-`, with or without a path, or the ARN of a role",
         ),
         "s3.bucket": Form(
-            "s3", "a bucket", re.compile(r"(?P<id>[^/*]+)"), re.compile(r"(?P<id>[^/:*]+)"), "a bucket's name"
+            "s3",
+            "a bucket",
+            re.compile(r"(?P<id>[^/*]+)"),
+            re.compile(r"(?P<id>[^/:*]+)"),
+            "a bucket's name alone, without `s3://`, `/` and what follows",
         ),
         "lambda.function": Form(
             "lambda",

@@ -15,6 +15,9 @@ _SOURCES = ("terraform", "cloudformation")
 _CONSUMERS: Mapping[str, str] = MappingProxyType(
     {"lambda": "lambda.function", "sqs": "sqs.queue", "sns": "sns.topic", "eventbridge_rule": "events.rule"}
 )
+_WORDS: Mapping[str, str] = MappingProxyType(
+    {"lambda": "function", "sqs": "queue", "sns": "topic", "eventbridge_rule": "rule", "arn": "ARN"}
+)
 _TERRAFORM_TYPES: Mapping[str, str] = MappingProxyType(
     {
         "aws_lambda_function": "lambda.function",
@@ -51,7 +54,7 @@ class Declared:
 
     def wrong(self, key: str, problem: str) -> Mistake:
         """Return the mistake of a value that breaks a naming rule."""
-        return self.mistake(key, f"`{key}` {problem}: {shown(self.text(key) or '')}.")
+        return self.mistake(key, f"The {_WORDS.get(key, key)} {shown(self.text(key) or '')} {problem}.")
 
 
 def read_nodes(
@@ -102,8 +105,9 @@ def _read_node(declared: Declared) -> tuple[Node | None, list[Mistake]]:
 
 def _account_mistakes(declared: Declared) -> Iterator[Mistake]:
     name = declared.text("account")
-    if name is not None and name not in declared.accounts:
-        hint = did_you_mean(name, declared.accounts).strip() or "Declare it under `accounts`."
+    if name is not None and declared.accounts and name not in declared.accounts:
+        twin = next((one.name for one in declared.accounts.values() if one is not None and one.id == name), None)
+        hint = f"Did you mean {shown(twin)}?" if twin else did_you_mean(name, declared.accounts).strip()
         yield declared.mistake("account", f"No account {shown(name)} is declared.", hint)
 
 
@@ -159,7 +163,7 @@ def _other_sort(key: str, named: Named) -> bool:
 def _database_mistakes(declared: Declared, named: Named) -> Iterator[Mistake]:
     database = declared.text("database")
     said = named.settings.get("database")
-    if database is None and said is None:
+    if "database" not in declared.raw and said is None:
         yield Mistake(declared.document.key_place(declared.path), f"`{declared.name}` needs `database`.")
     elif database is not None and said is not None and database.lower() != said.lower():
         yield declared.mistake("database", f"`database` is {shown(database)}, but the ARN names {shown(said)}.")
