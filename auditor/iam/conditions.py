@@ -71,10 +71,17 @@ def evaluate(  # noqa: PLR0913 the four words of a condition test, and two that 
 
 def holds(wanted: Condition, known: Facts) -> Kleene:
     """Return whether one condition holds for the facts of a request."""
-    operator = wanted.operator
-    if operator is None:
+    if wanted.operator is None:
         return None
     found = known.get(wanted.lookup)
+    choices = known.one_of.get(wanted.lookup) if isinstance(found, Unknown) else None
+    if not choices:
+        return _holds(wanted, wanted.operator, known, found)
+    verdicts = {_holds(wanted, wanted.operator, known, None if value is None else (value,)) for value in choices}
+    return verdicts.pop() if len(verdicts) == 1 else None
+
+
+def _holds(wanted: Condition, operator: Operator, known: Facts, found: tuple[str, ...] | Unknown | None) -> Kleene:
     if operator.family == "Null":
         return _null(wanted, found)
     if wanted.if_exists and (found is None or found == ()):

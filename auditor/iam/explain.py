@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from auditor.iam.conditions import Condition, holds
 from auditor.iam.errors import Unreadable
-from auditor.iam.grants import grant_allows
+from auditor.iam.kms_grants import grant_allows
 from auditor.iam.logic import Parts, naming, resource_must_speak, root_keeps
 from auditor.iam.misses import nearest
 from auditor.iam.policies import Policies, Readable
 from auditor.iam.policy import Policy
-from auditor.iam.principals import Level
+from auditor.iam.principal import Level
 from auditor.iam.reasons import Effect, Kind, Reason
 from auditor.iam.request import Request
 from auditor.iam.scan import Naming, Scan, names, speaks

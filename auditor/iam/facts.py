@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from auditor.iam.glob import Glob, glob
@@ -40,13 +40,17 @@ def _values(value: object) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """The context of a request by lower-case key. Key names are case-insensitive to AWS; values are not."""
+    """The context of a request by lower-case key. Key names are case-insensitive to AWS; values are not.
+
+    `one_of` has the values that an unknowable key may take, where they are known (None: the key may be absent).
+    """
 
     known: Mapping[str, tuple[str, ...]]
     absent: frozenset[str] = frozenset()
     unknowable: frozenset[str] = frozenset()
     patterns: tuple[Glob, ...] = ()
     unlisted_unknowable: bool = False
+    one_of: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
 
     def get(self, key: str) -> tuple[str, ...] | Unknown | None:
         """Return the values of a key (given in lower case), None if it is absent, Unknown if nobody can know."""
@@ -55,7 +59,7 @@ class Facts:
             return found
         if key in self.absent:
             return None
-        if self.unlisted_unknowable or key in self.unknowable:
+        if self.unlisted_unknowable or key in self.unknowable or key in self.one_of:
             return Unknown.KEY
         for pattern in self.patterns:
             if pattern.matches(key):
@@ -63,12 +67,13 @@ class Facts:
         return None
 
 
-def facts(
+def facts(  # noqa: PLR0913 the six things that can be said of keys
     context: Mapping[str, Value],
     absent: Iterable[str] = (),
     unknowable: Iterable[str] = (),
     *,
     derived: Mapping[str, tuple[str, ...]] | None = None,
+    one_of: Mapping[str, tuple[str | None, ...]] | None = None,
     unlisted_unknowable: bool = False,
 ) -> Facts:
     """Return the facts of a context as callers write it: keys in any case, scalars or lists, `*` in unknowable keys.
@@ -77,11 +82,14 @@ def facts(
     """
     gone = frozenset([name.lower() for name in absent])
     open_keys = frozenset([name.lower() for name in unknowable])
+    choices = {key.lower(): values for key, values in one_of.items()} if one_of else {}
     known = (
-        {} if derived is None else {key: derived[key] for key in derived if key not in gone and key not in open_keys}
+        {}
+        if derived is None
+        else {key: derived[key] for key in derived if key not in gone and key not in open_keys and key not in choices}
     )
     for key, value in context.items():
         if value is not None:
             known[key.lower()] = _values(value)
     patterns = tuple([glob(name) for name in open_keys if "*" in name])
-    return Facts(known, gone, open_keys, patterns, unlisted_unknowable)
+    return Facts(known, gone, open_keys, patterns, unlisted_unknowable, choices)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from auditor.iam.conditions import Kleene
 from auditor.iam.errors import Unreadable
-from auditor.iam.grants import grant_allows
+from auditor.iam.kms_grants import grant_allows
 from auditor.iam.policies import Levels, Policies, Readable
-from auditor.iam.principals import Level
+from auditor.iam.principal import Level
 from auditor.iam.request import Request
 from auditor.iam.scan import SILENT, Naming, Scan, scan, union
 

@@ -8,7 +8,7 @@ from auditor.iam.callers import caller
 from auditor.iam.conditions import Kleene
 from auditor.iam.elements import actions, resources
 from auditor.iam.facts import Facts, Value, facts
-from auditor.iam.principals import match_principals
+from auditor.iam.principal import match_principals
 from auditor.iam.reading import read_principals
 
 __all__ = ["matches_action", "matches_principal", "matches_resource"]

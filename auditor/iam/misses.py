@@ -9,7 +9,7 @@ from difflib import SequenceMatcher
 from auditor.iam.callers import Caller, caller
 from auditor.iam.conditions import holds
 from auditor.iam.policy import Policy
-from auditor.iam.principals import Principals
+from auditor.iam.principal import Principals
 from auditor.iam.request import Request
 from auditor.iam.scan import Naming, names
 from auditor.iam.statement import Statement

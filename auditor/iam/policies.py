@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from auditor.iam.errors import Unreadable
-from auditor.iam.grants import Grant
+from auditor.iam.kms_grants import Grant
 from auditor.iam.policy import Policy
 
 __all__ = ["Document", "Levels", "Policies", "Readable"]

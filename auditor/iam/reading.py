@@ -12,7 +12,7 @@ from auditor.iam.conditions import Condition, condition
 from auditor.iam.elements import Actions, Resources, actions, resources
 from auditor.iam.errors import PolicyError
 from auditor.iam.facts import as_text
-from auditor.iam.principals import Principals, principals
+from auditor.iam.principal import Principals, principals
 from auditor.iam.statement import Statement
 
 __all__ = ["Document", "decode", "read_document", "read_principals"]

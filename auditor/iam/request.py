@@ -37,7 +37,8 @@ class Request:
     tells (S3 ARNs carry none) is taken to be in the caller's own.
 
     `context` has the known condition keys (any case; scalar or list), `absent` those known not to be there,
-    `unknowable` those whose value nobody can know beforehand (`*` is a wildcard). Keys listed nowhere are absent, as in
+    `unknowable` those whose value nobody can know beforehand (`*` is a wildcard), `one_of` those that will have one of
+    a few values (None: or be absent). Keys listed nowhere are absent, as in
     AWS's policy simulator, unless `unlisted` is "unknowable". Keys that follow from the principal and the resource
     (aws:PrincipalArn, aws:PrincipalAccount, aws:ResourceAccount, …) are filled in; what `context` says overrides
     them.
@@ -49,6 +50,7 @@ class Request:
     context: Mapping[str, Value] = field(default_factory=dict)
     absent: frozenset[str] = frozenset()
     unknowable: frozenset[str] = frozenset()
+    one_of: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
     unlisted: Literal["absent", "unknowable"] = "absent"
     principal_account: str = ""
     resource_account: str = ""
@@ -88,6 +90,7 @@ class Request:
             self.absent,
             self.unknowable | open_keys if self.unknowable else open_keys,
             derived=self._derived(who),
+            one_of=self.one_of,
             unlisted_unknowable=self.unlisted == "unknowable",
         )
 

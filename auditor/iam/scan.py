@@ -9,7 +9,7 @@ from enum import Enum
 from auditor.iam.conditions import Kleene, holds
 from auditor.iam.errors import Unreadable
 from auditor.iam.policy import Policy
-from auditor.iam.principals import Level, Reach, match_principals
+from auditor.iam.principal import Level, Reach, match_principals
 from auditor.iam.request import Request
 from auditor.iam.statement import Statement
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from auditor.iam.conditions import Condition
 from auditor.iam.elements import Actions, Resources
-from auditor.iam.principals import Principals
+from auditor.iam.principal import Principals
 
 __all__ = ["Statement"]
 

@@ -56,6 +56,9 @@ def statement_text(statement: Statement) -> str:
 def found_text(condition: Condition, known: Facts) -> Text:
     """Return what the request has for the key of a condition."""
     found = known.get(condition.lookup)
+    if isinstance(found, Unknown) and condition.lookup in known.one_of:
+        values = [value or "—" for value in known.one_of[condition.lookup]]
+        return Text(f"it will be one of {', '.join(values)}", f"{', '.join(values)} のいずれかになります")
     if isinstance(found, Unknown):
         return Text("nobody can know its value beforehand", "値は事前に分かりません")
     if found is None:
