@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from auditor.errors import Place
 from auditor.kinds import dynamodb, events, functions, glue, kms, queues, roles, s3, topics
@@ -72,4 +71,4 @@ def resource(
 ) -> Resource:
     """Return what is known of the resource at a node, with its attributes."""
     attributes, aliases = attributes_of(node)
-    return replace(Resource(node), facets=facets, unread=unread, attributes=attributes, aliases=aliases, origin=origin)
+    return Resource(node, facets, unread, attributes, aliases, origin)

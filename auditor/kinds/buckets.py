@@ -39,7 +39,9 @@ def member(operation: str, name: str, *absent: str) -> Reader:
     return read
 
 
-def put_or_delete(put: str, parameter: str, delete: str, body: Callable[[Json], Json] = lambda document: document) -> Writer:
+def put_or_delete(
+    put: str, parameter: str, delete: str, body: Callable[[Json], Json] = lambda document: document
+) -> Writer:
     """Return a writer that puts a document whole under `parameter`, and deletes the configuration for `None`."""
 
     def write(target: Target, _before: Json, after: Json) -> tuple[Call, ...]:
@@ -53,4 +55,4 @@ def put_or_delete(put: str, parameter: str, delete: str, body: Callable[[Json], 
 def bucket_region(ask: Ask, target: Target) -> str:
     """Return the bucket's Region. AWS answers null for us-east-1, and EU for the oldest buckets of eu-west-1."""
     constraint = ask(bucket_call(target, "GetBucketLocation")).get("LocationConstraint")
-    return {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}.get(constraint, constraint)
+    return str({None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}.get(constraint, constraint))

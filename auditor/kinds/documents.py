@@ -148,6 +148,9 @@ def sorted_by(key: str) -> Callable[[Json], list[Json]]:
     """Return a function that orders a list of mappings by one of their fields, then by everything else in them."""
 
     def ordered(items: Json) -> list[Json]:
-        return sorted(listed(items), key=lambda item: (str(item.get(key, "")) if isinstance(item, Mapping) else "", canonical(item)))
+        return sorted(
+            listed(items),
+            key=lambda item: (str(item.get(key, "")) if isinstance(item, Mapping) else "", canonical(item)),
+        )
 
     return ordered

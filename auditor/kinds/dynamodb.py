@@ -100,7 +100,9 @@ def _read_exports(ask: Ask, target: Target) -> Json:
 
 def _describe_export(ask: Ask, export_arn: str) -> Json:
     # AWS forgets an export after 90 days, which may be between the two calls.
-    found = answer(ask, Call("dynamodb", "DescribeExport", {"ExportArn": export_arn}), absent=("ExportNotFoundException",))
+    found = answer(
+        ask, Call("dynamodb", "DescribeExport", {"ExportArn": export_arn}), absent=("ExportNotFoundException",)
+    )
     return None if found is None else found["ExportDescription"]
 
 
@@ -130,7 +132,9 @@ TABLE = Kind(
             _write_backups,
             ("dynamodb:UpdateContinuousBackups",),
             _backups_lost,
-            Text("Point-in-time recovery: on or off, and how far back.", "ポイントインタイムリカバリの状態と期間です。"),
+            Text(
+                "Point-in-time recovery: on or off, and how far back.", "ポイントインタイムリカバリの状態と期間です。"
+            ),
             _normal_backups,
         ),
         Facet(

@@ -73,7 +73,9 @@ RULE = Kind(
             ("events:DescribeRule",),
             _write_rule,
             ("events:PutRule",),
-            doc=Text("The rule, its event pattern as a document.", "ルール本体です。イベントパターンは文書として扱います。"),
+            doc=Text(
+                "The rule, its event pattern as a document.", "ルール本体です。イベントパターンは文書として扱います。"
+            ),
             normal=_normal_rule,
         ),
         Facet(

@@ -84,7 +84,14 @@ def _sid(statement: Json) -> str:
 
 
 def _addition(target: Target, statement: Json) -> Call:
-    if statement.get("Effect") != "Allow" or not set(statement) <= {"Sid", "Effect", "Principal", "Action", "Resource", "Condition"}:
+    if statement.get("Effect") != "Allow" or not set(statement) <= {
+        "Sid",
+        "Effect",
+        "Principal",
+        "Action",
+        "Resource",
+        "Condition",
+    }:
         raise _inexpressible(statement, "it is not a plain Allow")
     actions, resources = listed(statement.get("Action")), listed(statement.get("Resource"))
     if len(actions) != 1 or resources not in ([], [_arn(target)]):
@@ -145,7 +152,10 @@ FUNCTION = Kind(
     service="lambda",
     attributes=_attributes,
     resource_arn=_arn,
-    doc=Text("A Lambda function, or one alias of it (`name:alias`).", "Lambda 関数、またはそのエイリアス（`name:alias`）です。"),
+    doc=Text(
+        "A Lambda function, or one alias of it (`name:alias`).",
+        "Lambda 関数、またはそのエイリアス（`name:alias`）です。",
+    ),
     facets=facets(
         Facet(
             "Configuration",
@@ -172,7 +182,9 @@ FUNCTION = Kind(
             ("lambda:GetFunctionConcurrency",),
             Shape("api", "lambda", "GetFunctionConcurrency"),
             ("lambda:GetFunctionConcurrency",),
-            doc=Text("Reserved concurrency; an empty document means none.", "予約済み同時実行数です。空なら予約なしです。"),
+            doc=Text(
+                "Reserved concurrency; an empty document means none.", "予約済み同時実行数です。空なら予約なしです。"
+            ),
         ),
         Facet(
             "EventInvokeConfig",

@@ -34,7 +34,9 @@ TABLE = Kind(
     service="glue",
     attributes=_attributes,
     resource_arn=_arn,
-    doc=Text("A Glue Data Catalog table (`database/table`).", "Glue データカタログのテーブルです（`database/table`）。"),
+    doc=Text(
+        "A Glue Data Catalog table (`database/table`).", "Glue データカタログのテーブルです（`database/table`）。"
+    ),
     facets=facets(
         Facet(
             "Table",

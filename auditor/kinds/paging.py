@@ -10,7 +10,9 @@ BOUND = 1000
 """Pages; no list that auditor reads whole comes near it."""
 
 
-def pages(ask: Ask, call: Call, items: str, *, token: str = "NextToken", answered: str = "", bound: int = BOUND) -> list[Json]:
+def pages(
+    ask: Ask, call: Call, items: str, *, token: str = "NextToken", answered: str = "", bound: int = BOUND
+) -> list[Json]:
     """Return the items of all pages of a list.
 
     `token` is the parameter that continues it, `answered` the answer's member that carries it (the same name when empty).
@@ -27,4 +29,6 @@ def pages(ask: Ask, call: Call, items: str, *, token: str = "NextToken", answere
         if following == params.get(token):
             raise Refused("Malformed", f"{call.service}:{call.operation} offers the same page again and again.")
         params[token] = following
-    raise Refused("TooMany", f"{call.service}:{call.operation} has more than {bound} pages, so the list is not known whole.")
+    raise Refused(
+        "TooMany", f"{call.service}:{call.operation} has more than {bound} pages, so the list is not known whole."
+    )

@@ -59,7 +59,9 @@ def _write_inline(target: Target, before: Json, after: Json) -> tuple[Call, ...]
     changed = [name for name in new if new[name] != old.get(name)]
     gone = [name for name in old if name not in new]
     if any(has_unread(old.get(name)) for name in (*changed, *gone)):
-        raise Refused("CannotExpress", f"An inline policy of role {_name(target)} could not be read, so it is not replaced.")
+        raise Refused(
+            "CannotExpress", f"An inline policy of role {_name(target)} could not be read, so it is not replaced."
+        )
     puts = [_role(target, "PutRolePolicy", PolicyName=name, PolicyDocument=encoded(new[name])) for name in changed]
     return (*puts, *(_role(target, "DeleteRolePolicy", PolicyName=name) for name in gone))
 

@@ -93,7 +93,10 @@ def _write_logging(target: Target, _before: Json, after: Json) -> tuple[Call, ..
 def _read_uploads(ask: Ask, target: Target) -> Json:
     call = bucket_call(target, "ListMultipartUploads", Prefix=export_prefix(target), MaxUploads=1000)
     found = ask(call)
-    uploads = [{"Key": one["Key"], "UploadId": one["UploadId"], "Initiated": one["Initiated"]} for one in found.get("Uploads") or []]
+    uploads = [
+        {"Key": one["Key"], "UploadId": one["UploadId"], "Initiated": one["Initiated"]}
+        for one in found.get("Uploads") or []
+    ]
     return {"Uploads": uploads, "Truncated": bool(found.get("IsTruncated"))}
 
 
@@ -121,7 +124,10 @@ _STATE = facets(
         _write_versioning,
         ("s3:PutBucketVersioning",),
         _versioning_lost,
-        Text("Versioning; an empty document means never enabled.", "バージョニングです。空なら一度も有効にされていません。"),
+        Text(
+            "Versioning; an empty document means never enabled.",
+            "バージョニングです。空なら一度も有効にされていません。",
+        ),
         _normal_versioning,
     ),
     Facet(

@@ -57,7 +57,10 @@ ACCESS = facets(
         ("s3:GetBucketPolicyStatus",),
         Shape("api", "s3", "GetBucketPolicyStatus", "PolicyStatus"),
         ("s3:GetBucketPolicyStatus",),
-        doc=Text("Whether AWS calls the bucket policy public.", "AWS がバケットポリシーを「公開」と判定しているかどうかです。"),
+        doc=Text(
+            "Whether AWS calls the bucket policy public.",
+            "AWS がバケットポリシーを「公開」と判定しているかどうかです。",
+        ),
         normal=_normal_status,
     ),
     Facet(
@@ -77,7 +80,9 @@ ACCESS = facets(
         ("s3:GetAccountPublicAccessBlock",),
         Shape("api", "s3control", "GetPublicAccessBlock", "PublicAccessBlockConfiguration"),
         ("s3control:GetPublicAccessBlock",),
-        doc=Text("Block Public Access of the bucket's account.", "バケットのあるアカウントのブロックパブリックアクセスです。"),
+        doc=Text(
+            "Block Public Access of the bucket's account.", "バケットのあるアカウントのブロックパブリックアクセスです。"
+        ),
         normal=_normal_block,
     ),
     Facet(

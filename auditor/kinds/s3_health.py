@@ -103,7 +103,12 @@ def _read_metrics(ask: Ask, target: Target) -> Json:
             name = metric["MetricName"]
             if name not in known or known[name]["Datapoints"] == 0:
                 known[name] = {**_summary(values, METRICS[name]), "Region": region}
-    return {"Since": _iso(since), "Until": _iso(now), "Regions": regions, "Rules": [rules[pair] for pair in sorted(rules)]}
+    return {
+        "Since": _iso(since),
+        "Until": _iso(now),
+        "Regions": regions,
+        "Rules": [rules[pair] for pair in sorted(rules)],
+    }
 
 
 def _listed_metrics(ask: Ask, target: Target, region: str) -> list[Mapping[str, Json]]:

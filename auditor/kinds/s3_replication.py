@@ -29,7 +29,10 @@ _ASKED = (
 def _normal_replication(document: Json) -> Json:
     if document is None:
         return None
-    return {"Role": document.get("Role"), "Rules": sorted_by("ID")([_rule(rule) for rule in document.get("Rules") or []])}
+    return {
+        "Role": document.get("Role"),
+        "Rules": sorted_by("ID")([_rule(rule) for rule in document.get("Rules") or []]),
+    }
 
 
 def _rule(rule: Mapping[str, Json]) -> Json:

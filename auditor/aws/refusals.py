@@ -1,0 +1,172 @@
+"""What boto3 raises, said in auditor's words: a reason to compare, a sentence to read, and whether to try again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
+from auditor.errors import Refused
+from auditor.kinds.actions import action_of
+from auditor.kinds.facet import Call
+
+
+class Hope(Enum):
+    """Whether asking again may help."""
+
+    BUSY = "AWS did nothing and asks for patience"
+    BROKEN = "AWS failed, or hung up, and may do better"
+    SILENT = "nothing was heard, or nothing that makes sense"
+    NONE = "the answer will be the same"
+
+
+DENIALS = frozenset(
+    {
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthorizationError",
+        "AuthorizationErrorException",
+        "NotAuthorized",
+        "UnauthorizedAccess",
+        "UnauthorizedOperation",
+    }
+)
+"""What AWS's services call a missing permission."""
+
+_THROTTLES = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "OperationAborted",  # S3: "a conflicting conditional operation is currently in progress"
+        "PriorRequestNotComplete",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+_BROKEN = frozenset({"RequestTimeout", "RequestTimeoutException", "KMSInternalException", "DependencyTimeoutException"})
+# A HEAD answer has no body, so botocore gives the status for a code; the JSON services spell an expired token otherwise.
+_RESPELLED = {
+    "301": "PermanentRedirect",
+    "400": "BadRequest",
+    "403": "AccessDenied",
+    "404": "NotFound",
+    "405": "MethodNotAllowed",
+    "ExpiredTokenException": "ExpiredToken",
+    "TokenRefreshRequired": "ExpiredToken",
+}
+# botocore's exceptions by class name: the reason, the sentence, and the hope. The first that is met counts.
+_RAISED: tuple[tuple[frozenset[str], str, str, Hope], ...] = (
+    (
+        frozenset({"UnauthorizedSSOTokenError", "SSOTokenLoadError", "TokenRetrievalError", "LoginRefreshRequired"}),
+        "ExpiredToken",
+        "The sign-in of these credentials has ended: sign in again.",
+        Hope.NONE,
+    ),
+    (
+        frozenset({"ProfileNotFound", "ConfigNotFound", "ConfigParseError", "UnableToParseEndpoint"}),
+        "NoCredentials",
+        "The profile declared for the account is not in the AWS configuration files, or those cannot be read.",
+        Hope.NONE,
+    ),
+    (
+        frozenset(
+            {
+                "NoCredentialsError",
+                "PartialCredentialsError",
+                "CredentialRetrievalError",
+                "InvalidConfigError",
+                "InfiniteLoopConfigError",
+                "MetadataRetrievalError",
+                "NoAuthTokenError",
+                "RefreshWithMFAUnsupportedError",
+                "UnknownCredentialError",
+            }
+        ),
+        "NoCredentials",
+        "No usable credentials were found for the account.",
+        Hope.NONE,
+    ),
+    (frozenset({"ReadTimeoutError"}), "Timeout", "AWS did not answer in time.", Hope.SILENT),
+    (frozenset({"ConnectTimeoutError"}), "Timeout", "No connection to AWS came about in time.", Hope.SILENT),
+    (frozenset({"ConnectionClosedError"}), "Unreachable", "AWS closed the connection without an answer.", Hope.BROKEN),
+    (frozenset({"SSLError"}), "Unreachable", "No trusted connection: the TLS certificate was not accepted.", Hope.NONE),
+    (
+        frozenset({"ConnectionError", "EndpointConnectionError", "ProxyConnectionError", "HTTPClientError"}),
+        "Unreachable",
+        "The endpoint cannot be reached.",
+        Hope.SILENT,
+    ),
+    (
+        frozenset({"NoRegionError", "InvalidRegionError", "UnknownEndpointError"}),
+        "NoRegion",
+        "No such Region.",
+        Hope.NONE,
+    ),
+    (frozenset({"ParamValidationError"}), "InvalidParameters", "The call is not one that AWS has.", Hope.NONE),
+)
+# AWS's words name the caller and may quote a key; neither is needed to mend what is wrong.
+_CALLER = re.compile(r"^User: \S+ is not authorized", re.IGNORECASE)
+_KEY = re.compile(r"\b(?:A3T[A-Z0-9]|AKIA|ASIA)[A-Z0-9]{12,}\b")
+_PERFORM = re.compile(r"not authorized to perform:? ([a-z0-9-]+:[A-Za-z0-9]+)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_LONGEST = 400
+
+
+def refused(error: Exception, call: Call) -> tuple[Refused, Hope]:
+    """Return what an exception of boto3 means for a call, and whether the call may be tried again."""
+    response: Mapping[str, Any] | None = getattr(error, "response", None)
+    if isinstance(response, Mapping) and isinstance(response.get("Error"), Mapping):
+        return _answered(response, str(getattr(error, "operation_name", call.operation)), call)
+    names = {kind.__name__ for kind in type(error).__mro__}
+    for known, reason, sentence, hope in _RAISED:
+        if names & known:
+            return Refused(reason, f"{_name(call)}: {sentence}"), hope
+    # What is left are answers that botocore's parsers stumble over, each with an exception of its own.
+    sentence = f"{_name(call)}: the answer makes no sense ({type(error).__name__})."
+    return Refused("Malformed", sentence), Hope.SILENT
+
+
+def _answered(response: Mapping[str, Any], operation: str, call: Call) -> tuple[Refused, Hope]:
+    status = int((response.get("ResponseMetadata") or {}).get("HTTPStatusCode") or 0)
+    code = str(response["Error"].get("Code") or status)
+    code = _RESPELLED.get(code, f"Http{code}" if code.isdigit() else code)
+    message = str(response["Error"].get("Message") or "")
+    if operation != call.operation:
+        return _credentials_refused(code, operation), _hope(code, status)
+    denied = _PERFORM.search(message)
+    permission = (denied[1] if denied else action_of(call)) if code in DENIALS else ""
+    said = f"{_name(call)}: AWS answers {code}" + (f": {tidy(message)}" if message else ".")
+    return Refused(code, said, permission), _hope(code, status)
+
+
+def _credentials_refused(code: str, operation: str) -> Refused:
+    """Say that a call which boto3 made by itself (AssumeRole, GetRoleCredentials) was refused; AWS's words name the role."""
+    sentence = f"No credentials for the account: AWS answers {code} to {operation}."
+    assumed = operation.startswith("AssumeRole")
+    return Refused(code, sentence, f"sts:{operation}" if assumed and code in DENIALS else "")
+
+
+def _hope(code: str, status: int) -> Hope:
+    if code in _THROTTLES or status == 429:
+        return Hope.BUSY
+    if code in _BROKEN or status in {500, 502, 503, 504}:
+        return Hope.BROKEN
+    return Hope.NONE
+
+
+def _name(call: Call) -> str:
+    return f"{call.service}:{call.operation}"
+
+
+def tidy(message: str) -> str:
+    """Return AWS's words without the caller, keys and control characters, as one line that ends in a full stop."""
+    text = _KEY.sub("(key)", _CALLER.sub("not authorized", _CONTROL.sub(" ", message))).strip()
+    text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return text if text.endswith((".", "…")) else text + "."

@@ -1,0 +1,111 @@
+"""Where facets come from: AWS itself, a saved snapshot, a Terraform plan or a CloudFormation template."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from auditor.errors import UsageError
+from auditor.model import Pipeline, Resource, Snapshot
+
+if TYPE_CHECKING:
+    from auditor.aws import Aws
+
+Needs = Mapping[str, Iterable[tuple[str, str]]]
+Progress = Callable[[int, int], None]
+
+
+class Options(Protocol):
+    """What a run says about reading (`auditor.audit.Settings`)."""
+
+    @property
+    def concurrency(self) -> int:
+        """Return how many facets are read at once."""
+
+    @property
+    def timeout(self) -> float | None:
+        """Return after how many seconds the rest is left unread."""
+
+    @property
+    def parameters(self) -> Mapping[str, str]:
+        """Return the values of a template's parameters."""
+
+    @property
+    def terraform_dir(self) -> str:
+        """Return the folder with the plan's configuration, for line numbers; empty when there is none."""
+
+
+def read(
+    pipelines: Iterable[Pipeline],
+    needs: Needs,
+    sources: Iterable[str],
+    *,
+    aws: Aws | None,
+    options: Options,
+    progress: Progress | None = None,
+) -> Iterator[Snapshot]:
+    """Yield one snapshot a pipeline. Of several sources the first that knows a facet is believed.
+
+    A source is `live`, or `KIND:FILE` with one of the kinds `snapshot`, `terraform` and `cloudformation`.
+    Raises `UsageError` for any other, and `SourceError` for a file that cannot be used.
+    """
+    listed, names = tuple(pipelines), tuple(sources)
+    roads = [_road(name, listed, needs, aws, options, progress) for name in names]
+    for several in zip(*roads, strict=True):
+        yield _joined(several)
+
+
+def _road(
+    source: str,
+    pipelines: tuple[Pipeline, ...],
+    needs: Needs,
+    aws: Aws | None,
+    options: Options,
+    progress: Progress | None,
+) -> Iterable[Snapshot]:
+    kind, _, file = source.partition(":")
+    if kind == "live" and aws is not None:
+        from auditor.sources import live
+
+        return live.read(
+            pipelines, needs, aws, concurrency=options.concurrency, deadline=options.timeout, progress=progress
+        )
+    if kind == "snapshot" and file:
+        from auditor.sources import saved
+
+        return saved.read(pipelines, needs, Path(file))
+    if kind == "terraform" and file:
+        from auditor.sources import terraform
+
+        return terraform.read(pipelines, needs, Path(file), options)
+    if kind == "cloudformation" and file:
+        from auditor.sources import cloudformation
+
+        return cloudformation.read(pipelines, needs, Path(file), options)
+    raise UsageError(
+        f"{source!r} is no source.", "Say live, snapshot:FILE, terraform:PLAN.json or cloudformation:TEMPLATE."
+    )
+
+
+def _joined(snapshots: tuple[Snapshot, ...]) -> Snapshot:
+    first = snapshots[0]
+    if len(snapshots) == 1:
+        return first
+    resources = {name: _known([one.resources[name] for one in snapshots]) for name in first.resources}
+    return replace(first, resources=resources, source=", ".join(one.source for one in snapshots))
+
+
+def _known(resources: list[Resource]) -> Resource:
+    result = resources[0]
+    for other in resources[1:]:
+        facets = {**other.facets, **result.facets}
+        result = replace(
+            result,
+            facets=facets,
+            unread={name: why for name, why in {**other.unread, **result.unread}.items() if name not in facets},
+            attributes={**other.attributes, **result.attributes},
+            origin={**other.origin, **result.origin},
+        )
+    return result
