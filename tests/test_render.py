@@ -18,6 +18,9 @@ from auditor.render.display import clip, plain, width, wrap
 SCHEMAS = sample.EXAMPLES.parent / "schemas"
 
 
+EVIL = "<script>alert(1)</script>\x1b[31m\u202e\u2028|`=cmd\r\n::error::%0A]]>\x00\udc80\uffff日本"
+
+
 def told(name: str, report: Report, **options) -> str:
     stream = io.StringIO()
     FORMATS[name].write(report, stream, Options(**options))
@@ -174,7 +177,7 @@ def test_table_says_that_findings_are_hidden():
 
 def hostile() -> Report:
     """Return a report of which every name tries something."""
-    evil = "<script>alert(1)</script>\x1b[31m\u202e\u2028|`=cmd\r\n::error::%0A]]>\x00\udc80日本"
+    evil = EVIL
     first, second = sample.report().findings[0], sample.report().findings[4]
     node = replace(first.resource.node, id=evil, place=Place("dir/" + evil, 3))
     resource = replace(first.resource, node=node, attributes={"Arn": "arn:aws:s3:::" + evil})

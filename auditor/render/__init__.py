@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from auditor.render import json_v1, table
+from auditor.render import asff, github, gitlab, json_v1, junit, markdown, ocsf, rows, sarif, table
 from auditor.render.format import Format, Options
 from auditor.render.totals import SOON, Totals, closing_line, combine, exit_code, totals
 
-FORMATS: Mapping[str, Format] = MappingProxyType({each.name: each for each in (table.FORMAT, json_v1.FORMAT)})
+_MODULES = (table, json_v1, sarif, junit, github, gitlab, markdown, rows, asff, ocsf)
+
+FORMATS: Mapping[str, Format] = MappingProxyType({module.FORMAT.name: module.FORMAT for module in _MODULES})
 """Every format by its name."""
 
 __all__ = ["FORMATS", "SOON", "Format", "Options", "Totals", "closing_line", "combine", "exit_code", "totals"]

@@ -99,7 +99,7 @@ def _cut(atom: str, columns: int) -> list[str]:
 def _harmless(char: str) -> bool:
     if char == "\u3000":
         return True
-    return unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    return unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} and ord(char) & 0xFFFE != 0xFFFE
 
 
 def _escape(char: str) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
-from auditor.model import Evidence, Finding, Notice, Report, Safety, Severity, Text, Verdict
+from auditor.model import Evidence, Finding, Notice, Report, Severity, Text, Verdict
 from auditor.render.display import clip, pad, plain, width, wrap
 from auditor.render.format import Format, Options
 from auditor.render.order import file_of, shown, value_text, worst_first
+from auditor.render.sentences import fix_text, found_text, text_of
 from auditor.render.totals import Totals, closing_line, day_of, ends_soon, is_known, is_waived, totals
 from auditor.render.words import say, severity_word, verdict_word
 
@@ -92,7 +93,7 @@ def _details(finding: Finding, options: Options) -> Iterator[str]:
     for evidence in finding.evidence:
         yield from _evidence(evidence, options)
     yield from _labelled(
-        [("fix", _fix(finding, options.lang)), ("cost", _text(finding.cost, options.lang))], 2, options
+        [("fix", fix_text(finding, options.lang)), ("cost", text_of(finding.cost, options.lang))], 2, options
     )
 
 
@@ -104,10 +105,8 @@ def _evidence(evidence: Evidence, options: Options) -> Iterator[str]:
     if unread is None:
         pairs.append(("found", _value(evidence.found, lang) or say("absent", lang)))
     else:
-        needs = "; " + say("needs", lang).format(plain(unread.permission)) if unread.permission else ""
-        detail = f" ({plain(unread.detail)})" if unread.detail else ""
-        pairs.append(("found", say("not-read", lang).format(plain(unread.reason)) + needs + detail))
-    pairs += [("note", _text(evidence.note, lang)), ("place", _place(evidence, options))]
+        pairs.append(("found", found_text(evidence, lang)))
+    pairs += [("note", text_of(evidence.note, lang)), ("place", _place(evidence, options))]
     yield from _labelled(pairs, 4, options)
 
 
@@ -146,7 +145,7 @@ def _notices(notices: Iterable[Notice], options: Options) -> Iterator[str]:
         part
         for notice in notices
         for part in wrap(
-            plain(f"{notice.place}: " if notice.place else "") + _text(notice.text, options.lang), options.width - 2
+            plain(f"{notice.place}: " if notice.place else "") + text_of(notice.text, options.lang), options.width - 2
         )
     ]
     if lines:
@@ -179,15 +178,6 @@ def _hints(report: Report, sums: Totals, lang: str) -> Iterator[str]:
         yield say("hint-permissions", lang).format("auditor permissions …")
 
 
-def _fix(finding: Finding, lang: str) -> str:
-    if finding.verdict is not Verdict.FAIL or finding.safety is None:
-        return ""
-    steps = _text(finding.steps, lang)
-    if not finding.fixable:
-        return say("fix-manual", lang) + (f": {steps}" if steps else "")
-    return say("fix-safe" if finding.safety is Safety.SAFE else "fix-review", lang)
-
-
 def _value(value: object, lang: str) -> str:
     text = plain(value_text(value))
     if len(text) <= _LONGEST_VALUE:
@@ -203,11 +193,7 @@ def _place(evidence: Evidence, options: Options) -> str:
 
 
 def _title(finding: Finding, options: Options) -> str:
-    return _text(finding.title, options.lang)
-
-
-def _text(text: Text | None, lang: str) -> str:
-    return plain(" ".join(text.say(lang).split())) if text else ""
+    return text_of(finding.title, options.lang)
 
 
 def _severity(finding: Finding, options: Options) -> str:

@@ -61,6 +61,10 @@ WORDS: Mapping[str, Text] = MappingProxyType(
         "shortened": Text(
             "… ({} more characters, whole in --format json)", "…（残り {} 文字。全体は --format json にあります）"
         ),
+        "source-root": Text("The root of the repository.", "リポジトリのルートです。"),
+        "left-out": Text("{} more findings were left out: too many.", "件数が上限を超えたため、{} 件を省略しました。"),
+        "not-applicable": Text("not applicable", "対象外"),
+        "more-evidence": Text("and {} more", "ほか {} 件"),
         "nothing": Text(
             "Nothing was audited: no rule applies to what is declared.",
             "監査対象がありません。宣言された内容に当てはまるルールがありません。",
