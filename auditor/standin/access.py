@@ -15,6 +15,7 @@ from auditor.standin.callers import PARTITION, Caller, find_role, find_user
 
 # A caller whose own policies are not asked: it may do what its account may.
 EVERYTHING = ('{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}',)
+_ALL_POWERFUL = ("root", "administrator")
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ def service_may(service: str, need: Need, source: Any) -> bool:
     """Return whether a resource policy lets an AWS service act on behalf of a bucket, moto's `source`."""
     context = {"aws:SourceArn": source.arn, "aws:SourceAccount": source.account_id}
     return _allowed(service, need, (), context)
+
+
+def service_trusted(service: str, role: Any) -> bool:
+    """Return whether a role's trust policy lets an AWS service assume it, moto's `role`."""
+    need = Need("sts:AssumeRole", role.arn, role.account_id, role.assume_role_policy_document)
+    return _allowed(service, need, (), {})
 
 
 def account_may(caller: Caller, need: Need) -> bool:
@@ -58,8 +65,10 @@ def judge(caller: Caller, need: Need) -> Decision:
 
 
 def identity_policies(caller: Caller) -> tuple[str, ...]:
-    """Return the inline, managed and group policies of a caller as JSON texts; a root user has everything."""
-    if caller.kind == "root":
+    """Return the inline, managed and group policies of a caller as JSON texts.
+
+    A root user and an administrator may do everything."""
+    if caller.kind in _ALL_POWERFUL:
         return EVERYTHING
     holder = _holder(caller)
     if holder is None:
@@ -93,7 +102,7 @@ def _holder(caller: Caller) -> Any | None:
 
 
 def _boundary(caller: Caller) -> str | None:
-    if caller.kind == "root":
+    if caller.kind in _ALL_POWERFUL:
         return None
     boundary = getattr(_holder(caller), "permissions_boundary", None)
     arn = boundary.get("PermissionsBoundaryArn") if isinstance(boundary, dict) else boundary

@@ -12,7 +12,10 @@ PARTITION = "aws"
 
 @dataclass(frozen=True)
 class Caller:
-    """A principal: kind is root, user or role; name that of the user or role; session policy as a JSON text."""
+    """A principal; kind is root, administrator (a user who may do everything), user or role.
+
+    name: of the user or role. session: name of the session. session_policy: JSON text, empty when there is none.
+    """
 
     account: str
     arn: str

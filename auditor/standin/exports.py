@@ -11,7 +11,9 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
+from auditor.standin.access import Need, judge
 from auditor.standin.backups import window
+from auditor.standin.callers import Caller, caller_of
 from auditor.standin.options import OPTIONS
 from auditor.standin.patch import wrap
 from auditor.standin.s3.documents import find_bucket
@@ -39,6 +41,7 @@ class Export:
     table: Any
     account: str
     start: dt.datetime
+    exporter: Caller | None = None
     status: str = "IN_PROGRESS"
     end: dt.datetime | None = None
     failure: tuple[str, str] | None = None
@@ -91,24 +94,36 @@ class Export:
         bucket = find_bucket(self.request["S3Bucket"])
         if bucket is None:
             self.failure = ("S3NoSuchBucket", "The specified bucket does not exist")
-        elif bucket.account_id != self.request.get("S3BucketOwner", self.account):
+        elif bucket.account_id != self.request.get("S3BucketOwner", self.account) or not self._may_write(bucket):
             self.failure = ("S3AccessDenied", "Access Denied")
         else:
             self._write(bucket)
         self.end = _now()
         self.status = "FAILED" if self.failure else "COMPLETED"
 
+    def _may_write(self, bucket: Any) -> bool:
+        """Return whether the exporter may: DynamoDB writes with the credentials of who asked for the export."""
+        if not OPTIONS.enforce or self.exporter is None:
+            return True
+        objects = f"{bucket.arn}/{self._folder()}/{self.id}/manifest-summary.json"
+        forwarded = {"aws:ViaAWSService": "true", "aws:CalledVia": "dynamodb.amazonaws.com"}
+        wanted = ("s3:PutObject", "s3:PutObjectAcl", "s3:AbortMultipartUpload")
+        needs = [Need(action, objects, bucket.account_id, bucket.policy, forwarded) for action in wanted]
+        return all(judge(self.exporter, need).effect == "allowed" for need in needs)
+
+    def _folder(self) -> str:
+        return "/".join(part for part in (self.request.get("S3Prefix", "").strip("/"), "AWSDynamoDB") if part)
+
     def _write(self, bucket: Any) -> None:
         from moto.s3.models import s3_backends
 
         backend: Any = s3_backends[bucket.account_id][bucket.partition]
-        folder = "/".join(part for part in (self.request.get("S3Prefix", "").strip("/"), "AWSDynamoDB") if part)
         sse = {
             "encryption": _SSE.get(self.request.get("S3SseAlgorithm", "")),
             "kms_key_id": self.request.get("S3SseKmsKeyId"),
         }
         self.end = _now()
-        for name, content, uploaded in self._objects(f"{folder}/{self.id}/"):
+        for name, content, uploaded in self._objects(f"{self._folder()}/{self.id}/"):
             key = backend.put_object(bucket.name, name, content, disable_notification=True, **sse)
             announce(bucket, f"s3:ObjectCreated:{'CompleteMultipartUpload' if uploaded else 'Put'}", key)
 
@@ -178,7 +193,7 @@ def _export(self: Any) -> Any:
     )
     if same is not None and same.request != asked:
         raise _error("ExportConflictException", "There was a conflict when writing to the specified S3 bucket")
-    export = same or Export(asked, table, backend.account_id, _now())
+    export = same or Export(asked, table, backend.account_id, _now(), caller_of(self.get_access_key()))
     answer = export.described()
     if same is None:
         backend.table_exports[export.arn] = export

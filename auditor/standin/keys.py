@@ -39,6 +39,19 @@ def install() -> None:
     wrap(KmsResponse, "put_key_policy", _put_policy)
 
 
+def find_key(name: str, account: str = "", region: str = "") -> Any | None:
+    """Return moto's key of an ARN, or of an id or alias in an account and Region; None when there is none."""
+    from moto.kms.models import kms_backends
+
+    if name.startswith("arn:"):
+        account, region, name = name.split(":")[4], name.split(":")[3], name.split(":", 5)[5].removeprefix("key/")
+    if not name or not account or not region:
+        return None
+    backend = kms_backends[account][region]
+    key_id = backend.get_key_id_from_alias(name) if name.startswith("alias/") else name
+    return backend.keys.get(key_id) if key_id else None
+
+
 def _aws_managed(original: Any) -> Any:
     """Call the key behind alias/aws/… AWS's own; moto calls it a customer's."""
 

@@ -11,6 +11,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from auditor.standin.authorise import authorise
 from auditor.standin.callers import caller_of
 from auditor.standin.faults import CallLog, Fault, Faults
 from auditor.standin.operations import Operation, Request, identify
@@ -63,7 +64,11 @@ class Application:
 
     def _answer(self, environ: dict[str, Any], request: Request, call: Operation) -> Answer:
         try:
+            if OPTIONS.enforce:
+                authorise(call, request, caller_of(call.key))
             answer = self._pass_on(environ, request.body)
+        except Refusal as refusal:
+            return _error(call, request, refusal)
         except NotImplementedError as error:
             return _error(call, request, Refusal("NotImplemented", f"{call.service} {call.name}: {error}", 501))
         except Exception as error:  # noqa: BLE001 - whatever moto trips over is its failure, and is told as such
@@ -202,7 +207,8 @@ def _address(environ: dict[str, Any]) -> None:
 
 def _request(environ: dict[str, Any], body: bytes) -> Request:
     headers = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
-    path = environ.get("RAW_URI", environ["PATH_INFO"]).partition("?")[0]
+    # A client that takes the stand-in for its proxy sends the whole URL.
+    path = re.sub(r"^https?://[^/]+", "", environ.get("RAW_URI", environ["PATH_INFO"])).partition("?")[0] or "/"
     return Request(environ["REQUEST_METHOD"], path, environ.get("QUERY_STRING", ""), headers, body)
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from auditor.standin.s3 import buckets, events
+from auditor.standin.s3 import buckets, events, replicating
 
-REPAIRS = (buckets.install, events.install)
+REPAIRS = (buckets.install, events.install, replicating.install)

@@ -11,7 +11,7 @@ from auditor.standin.callers import Caller, caller_of
 from auditor.standin.operations import Request, identify
 from auditor.standin.options import OPTIONS
 from auditor.standin.patch import wrap
-from auditor.standin.s3 import lifecycle, notification, policy, replication, settings
+from auditor.standin.s3 import lifecycle, notification, policy, replicating, replication, settings
 from auditor.standin.s3.documents import Document, Put, find_bucket, forget, has, parse, store, stored
 from auditor.standin.wire import Refusal, error_answer
 
@@ -179,13 +179,22 @@ def _key_response(original: Any) -> Any:
             answer = asked.by_moto()
         except Refusal as refusal:
             return _refused(request, refusal)
-        if request.method in ("HEAD", "GET") and isinstance(answer, tuple):
-            status = next((value for name, value in answer[1].items() if name.lower() == _STATUS_METADATA), None)
-            if status is not None:
-                answer[1][_STATUS_HEADER] = status
+        if bucket is not None and request.method in ("HEAD", "GET") and answer[0] in (200, 206):
+            _tell_replication(bucket, asked, answer[1])
         return answer
 
     return respond
+
+
+def _tell_replication(bucket: Any, asked: Asked, headers: dict[str, str]) -> None:
+    """Add the replication status of the object, or what its metadata `replication-status` pretends."""
+    pretended = next((value for name, value in headers.items() if name.lower() == _STATUS_METADATA), None)
+    wanted = asked.query.get("versionId", [None])[0]
+    versions = bucket.keys.getlist(asked.response.parse_key_name(), [])
+    key = next((each for each in reversed(versions) if wanted in (None, str(each.version_id))), None)
+    status = pretended or (replicating.status(key) if key is not None else None)
+    if status is not None:
+        headers[_STATUS_HEADER] = status
 
 
 def _guard(asked: Asked, bucket: Any) -> None:
