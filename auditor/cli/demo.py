@@ -1,0 +1,58 @@
+"""`auditor demo`: the whole story, told with the commands that a user would type."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from auditor.cli.options import coloured, lang_option, language
+
+
+@click.command("demo")
+@lang_option
+@click.option("--keep", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Leave the files of the demo here.")
+def demo_command(lang: str | None, keep: Path | None) -> int:
+    """Build a mis-set pipeline on an embedded AWS stand-in, audit it, mend it, and audit it again."""
+    try:
+        import moto  # noqa: F401
+    except ImportError as error:
+        from auditor.errors import UsageError
+
+        raise UsageError("The demo needs moto, which is not installed.", "pip install 'auditor[demo]'.") from error
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        return _tell(keep, language(lang))
+    with tempfile.TemporaryDirectory(prefix="auditor-demo-") as folder:
+        return _tell(Path(folder), language(lang))
+
+
+def _tell(folder: Path, lang: str) -> int:
+    from auditor.demo import by_hand, stage
+
+    ja = lang == "ja"
+    _say("AWS のスタンドインを起動し、設定ミスのあるパイプラインを 2 アカウントに作成しています…" if ja
+         else "Starting the AWS stand-in and building a mis-set pipeline in two accounts…")
+    with stage(folder) as clients:
+        _type(folder, lang, "audit")
+        _say("safe と review の修正を計画し、適用します。" if ja else "The fixes, safe and to be reviewed: planned, shown, applied, verified.")
+        _type(folder, lang, "audit", "--fix=review", "--yes")
+        _say("残りは所有者が決めること: 分析側のライフサイクルの日数を手で設定します。" if ja
+             else "What is left only the owner can decide: after how many days the analytics side deletes. Set by hand.")
+        by_hand(clients)
+        return _type(folder, lang, "audit")
+
+
+def _type(folder: Path, lang: str, verb: str, *options: str) -> int:
+    from auditor.cli import cli
+
+    click.echo(click.style(f"\n$ auditor {verb} pipeline.yaml {' '.join(options)}".rstrip(), bold=coloured()))
+    words = [verb, str(folder / "pipeline.yaml"), *options, "--lang", lang, "--state-dir", str(folder / "state")]
+    code = cli.main(args=words, prog_name="auditor", standalone_mode=False)
+    click.echo(f"(exit {code})")
+    return int(code or 0)
+
+
+def _say(sentence: str) -> None:
+    click.echo(click.style(f"\n{sentence}", fg="cyan") if coloured() else f"\n{sentence}")
