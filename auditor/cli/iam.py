@@ -141,5 +141,15 @@ def _from_snapshot(file: Path, request: Request) -> tuple[Policies, Policy | Unr
 def _plain(decision: Decision, request: Request) -> Mapping[str, Any]:
     from dataclasses import asdict
 
-    asked = {"principal": request.principal, "action": request.action, "resource": request.resource}
-    return {"request": asked, **json.loads(json.dumps(asdict(decision), default=str))}
+    return {
+        "version": "decision-v1",
+        "request": {
+            "principal": request.principal,
+            "action": request.action,
+            "resource": request.resource,
+            "context": dict(request.context),
+        },
+        "effect": decision.effect,
+        "by": [asdict(reason) for reason in decision.by],
+        "explain": {"en": decision.explain, "ja": decision.explain_ja},
+    }
