@@ -52,12 +52,13 @@ def read_text(path: Path | Traversable, *, limit: int = TEXT_BYTES, name: str | 
 
 def _bytes_of(path: Path, limit: int, file: str) -> bytes:
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
-    with open(handle, "rb") as stream:  # noqa: PTH123 - an open handle, so that what was checked is what is read
-        mode = os.fstat(handle).st_mode
+    mode = os.fstat(handle).st_mode
+    if not stat.S_ISREG(mode):
+        os.close(handle)
         if stat.S_ISDIR(mode):
             _refuse(file, "This is a folder, and a file is expected.", "Name a file in it.")
-        if not stat.S_ISREG(mode):
-            _refuse(file, "This is a pipe or a device, and a regular file is expected.", "Save it to a file first.")
+        _refuse(file, "This is a pipe or a device, and a regular file is expected.", "Save it to a file first.")
+    with open(handle, "rb") as stream:  # noqa: PTH123 - an open handle, so that what was checked is what is read
         return stream.read(limit + 1)
 
 
@@ -66,8 +67,6 @@ def _reason(error: OSError) -> str:
         return "There is no such file."
     if isinstance(error, PermissionError):
         return "The file may not be read with your permissions."
-    if isinstance(error, IsADirectoryError):
-        return "This is a folder, and a file is expected."
     if isinstance(error, NotADirectoryError):
         return "A part of the path is a file, not a folder."
     words = {"ELOOP": "The symbolic links of this path run in a circle.", "ENXIO": "This is a socket, not a file."}

@@ -71,9 +71,7 @@ def _alternatives(error: Objection, document: Document) -> Iterator[Mistake]:
     branches: dict[int, list[Objection]] = {}
     for inner in error.context or ():
         branches.setdefault(int(inner.schema_path[0]), []).append(inner)
-    if all(
-        len(branch) == 1 and branch[0].validator == "required" and not branch[0].path for branch in branches.values()
-    ):
+    if all(inner.validator == "required" and not inner.path for branch in branches.values() for inner in branch):
         keys = [key for branch in branches.values() for key in branch[0].validator_value]
         if not any(_misspelt(key, error) for key in keys):
             wanted = [" with ".join(f"`{key}`" for key in branch[0].validator_value) for branch in branches.values()]
@@ -106,7 +104,7 @@ def _kinds(error: Objection) -> list[str]:
 
 def _objection(error: Objection) -> str:
     word = _OBJECTIONS.get(str(error.validator))
-    return word(error) if word else f"is not what is expected here ({error.validator})"
+    return word(error) if word else "is not allowed here"
 
 
 def _type(error: Objection) -> str:
@@ -126,10 +124,16 @@ def _type(error: Objection) -> str:
 
 
 def _choice(error: Objection) -> str:
+    value = error.instance
     choices = error.validator_value if error.validator == "enum" else [error.validator_value]
-    if isinstance(error.instance, str) and any(json.dumps(choice) == error.instance for choice in choices):
-        return f"must be {_words(choices, 'or')}, not the text {_kind(error.instance)}: write it without quotes"
-    return f"must be {_words(choices, 'or')}, not {_kind(error.instance)}"
+    said = f"must be {_words(choices, 'or')}"
+    if "propertyNames" in error.absolute_schema_path:
+        return said
+    if isinstance(value, str) and any(json.dumps(choice) == value for choice in choices):
+        return f"{said}, not the text {_kind(value)}: write it without quotes"
+    if isinstance(value, bool | int | float) and json.dumps(value) in choices:
+        return f"{said} as text, not {_kind(value)}: write it in quotes"
+    return f"{said}, not {_kind(value)}"
 
 
 def _pattern(error: Objection) -> str:
@@ -197,6 +201,7 @@ _OBJECTIONS: Mapping[str, Callable[[Objection], str]] = MappingProxyType(
         "maxProperties": lambda e: f"must have at most {_things(e.validator_value, 'key')}, not {len(e.instance)}",
         "uniqueItems": lambda _: "has the same item twice",
         "contains": lambda _: "lacks an item that it must have",
+        "items": lambda _: "has more items than are allowed",
         "format": lambda e: f"must be a {e.validator_value}, not {shown(e.instance)}",
     }
 )

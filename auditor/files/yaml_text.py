@@ -50,6 +50,7 @@ _REMARKS: tuple[tuple[str, str], ...] = (
     ("expected hexdecimal number", "An escape such as `\\x41` or `\\u3042` lacks digits"),
     ("expected escape sequence", "An escape such as `\\x41` or `\\u3042` lacks digits"),
     ("found unexpected ':'", "A `:` needs a blank after it, or the text needs quotes"),
+    ("invalid Unicode character escape", "An escape stands for no character: write the character itself"),
     ("exceeded maximum nesting depth", "Values are nested far too deep"),
     ("undefined tag handle", "Tags are not allowed: write the value without `!`"),
 )
@@ -183,6 +184,8 @@ class _YamlReading:
         return _Built(copy.deepcopy(known.value), spot, known.size, known.height)
 
     def _scalar(self, event: Json) -> Json:
+        if any("\ud800" <= character <= "\udfff" for character in event.value):
+            self._mistake(event, "A text holds half of a surrogate pair.", "Write the character itself.")
         return _meaning(event.value) if event.implicit[0] and not event.style else event.value
 
     def _sequence(self, event: Json, depth: int) -> _Built:
