@@ -27,11 +27,11 @@ _ONCE = frozenset({"AddPermission", "RemovePermission"})
 class Patience:
     """How long a call is tried.
 
-    `attempts` while AWS answers "not now" or fails, `silent_attempts` while nothing is heard; between two of them a random
-    wait up to `first_wait` seconds, doubled each time up to `longest_wait`; seconds for a connection and for an answer.
-
-    With a third of all calls throttled, twelve attempts leave three calls in a million without an answer. botocore's
-    adaptive mode is not used: where throttling does not depend on one's own rate it slows down to one call in two seconds.
+    `attempts` while AWS answers "not now" or fails, `silent_attempts` while nothing is heard; between two of them a
+    random wait up to `first_wait` seconds, doubled each time up to `longest_wait`; seconds for a connection and for an
+    answer. With a third of all calls throttled, twelve attempts leave three calls in a million without an answer.
+    botocore's adaptive mode is not used: where throttling does not depend on one's own rate, it slows down to one call
+    in two seconds.
     """
 
     attempts: int = 12
@@ -66,7 +66,7 @@ class Aws:
         self._doors: dict[tuple[str, str | None, str | None, str | None], _Door] = {}
         self._loader: Any = None
 
-    def __enter__(self) -> Aws:
+    def __enter__(self) -> Aws:  # noqa: PYI034 - Aws has no subclasses
         return self
 
     def __exit__(
@@ -82,7 +82,7 @@ class Aws:
         return lambda call: self._make(account, region, call, writes=False)
 
     def tell(self, account: Account, region: str) -> Ask:
-        """Return how to write: like `ask`, with parameters validated first and less patience after an unclear outcome."""
+        """Return how to write: as `ask`, with parameters validated first and less patience after an unclear outcome."""
         return lambda call: self._make(account, region, call, writes=True)
 
     def usage(self) -> Usage:
@@ -135,7 +135,7 @@ class _Door:
         self._wrong: Refused | None = None
 
     def wrong(self) -> Refused | None:
-        """Return why nothing of this account may be read, asked of STS once; `None` when the account is the declared one."""
+        """Return why nothing of this account may be read; `None` when STS, asked once, names the declared account."""
         with self._checked:
             if not self._known:
                 self._wrong = self._verify()
@@ -299,7 +299,7 @@ class _Calling:
 
 
 def _without_account(request: Any, **_: Any) -> None:
-    """Take the account id from the head of the host: boto3 puts it there for AWS, and no other endpoint has such names."""
+    """Take the account id from the head of the host: boto3 puts it there, and only AWS has such names."""
     parts = urlsplit(request.url)
     account, _, host = parts.netloc.partition(".")
     if account.isdigit() and len(account) == 12 and host:

@@ -51,7 +51,7 @@ _THROTTLES = frozenset(
     }
 )
 _BROKEN = frozenset({"RequestTimeout", "RequestTimeoutException", "KMSInternalException", "DependencyTimeoutException"})
-# A HEAD answer has no body, so botocore gives the status for a code; the JSON services spell an expired token otherwise.
+# A HEAD answer has no body, so botocore gives the status for a code; JSON services spell an expired token otherwise.
 _RESPELLED = {
     "301": "PermanentRedirect",
     "400": "BadRequest",
@@ -147,7 +147,7 @@ def _answered(response: Mapping[str, Any], operation: str, call: Call) -> tuple[
 
 
 def _credentials_refused(code: str, operation: str) -> Refused:
-    """Say that a call which boto3 made by itself (AssumeRole, GetRoleCredentials) was refused; AWS's words name the role."""
+    """Say that a call which boto3 made by itself (AssumeRole) was refused, without AWS's words: they name the role."""
     sentence = f"No credentials for the account: AWS answers {code} to {operation}."
     assumed = operation.startswith("AssumeRole")
     return Refused(code, sentence, f"sts:{operation}" if assumed and code in DENIALS else "")

@@ -45,22 +45,25 @@ __all__ = [
 
 
 def target_of(node: Node, pipeline: Pipeline | None = None) -> Target:
-    """Return what is read or written at a node: in the Region of its ARN, else its own declared one, else its account's.
+    """Return what is read or written at a node: in the Region of its ARN, else its own declared one, or its account's.
 
-    With the pipeline given, a bucket that replicates also knows the Region in which AWS publishes its metrics.
+    In its pipeline the source bucket knows the Region in which AWS publishes its metrics, and the destination bucket the
+    prefix of its objects: replicas keep their keys.
     """
     region = region_of(node.id) or node.settings.get("region") or node.account.region
     settings = dict(node.settings)
-    destination = pipeline.nodes.get("destination_bucket") if pipeline and node.name == "source_bucket" else None
-    if destination is not None:
+    nodes = pipeline.nodes if pipeline else {}
+    if node.name == "source_bucket" and (destination := nodes.get("destination_bucket")):
         settings.setdefault("destination_region", destination.settings.get("region") or destination.account.region)
+    if node.name == "destination_bucket" and (source := nodes.get("source_bucket")) and source.settings.get("prefix"):
+        settings.setdefault("prefix", source.settings["prefix"])
     return Target(node.kind, node.account, region, node.id, settings)
 
 
-def attributes_of(node: Node) -> tuple[Mapping[str, Json], Mapping[str, str]]:
+def attributes_of(node: Node, pipeline: Pipeline | None = None) -> tuple[Mapping[str, Json], Mapping[str, str]]:
     """Return a node's attributes that need no reading, and the aliases of those that are read."""
     kind = KINDS[node.kind]
-    return kind.attributes(target_of(node)), kind.aliases
+    return kind.attributes(target_of(node, pipeline)), kind.aliases
 
 
 def resource(
@@ -68,7 +71,8 @@ def resource(
     facets: Mapping[str, Json] = EMPTY,
     unread: Mapping[str, Unread] = EMPTY,
     origin: Mapping[str, Place] = EMPTY,
+    pipeline: Pipeline | None = None,
 ) -> Resource:
-    """Return what is known of the resource at a node, with its attributes."""
-    attributes, aliases = attributes_of(node)
+    """Return what is known of the resource at a node, with its attributes (some of them follow from its pipeline)."""
+    attributes, aliases = attributes_of(node, pipeline)
     return Resource(node, facets, unread, attributes, aliases, origin)

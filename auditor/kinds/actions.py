@@ -53,7 +53,7 @@ def actions_of(name: str) -> tuple[str, ...]:
 
 
 def resources_of(action: str, kind: Kind, target: Target) -> tuple[str, ...]:
-    """Return the ARNs that an action must be allowed on to read or write the target; `*` where IAM knows no narrower one."""
+    """Return the ARNs that an action must be allowed on for the target; `*` where IAM knows no narrower one."""
     service, _, _ = action.partition(":")
     if action in _WHOLE_ACCOUNT or service == "cloudwatch":
         return ("*",)

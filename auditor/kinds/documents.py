@@ -1,4 +1,4 @@
-"""Policy documents at AWS's border: parsed from its answers, written back in their own order, and compared by meaning."""
+"""Policy documents at AWS's border: parsed from its answers, written back in their order, and compared by meaning."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _SAME_OPERATOR = {"arnequals": "arnlike", "arnnotequals": "arnnotlike"}
 def parsed(text: Json, what: str) -> Json:
     """Return the document that a policy string holds; `None` and an empty string are no policy.
 
-    Raises `Refused("Malformed")` for text that is no JSON object, and for a key that stands twice in one object: written
-    back it would lose a value.
+    Raises `Refused("Malformed")` for text that is no JSON object, and for a key that stands twice in one object:
+    written back it would lose a value.
     """
     if text is None or text == "":
         return None

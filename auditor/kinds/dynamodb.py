@@ -50,7 +50,7 @@ def _backups_lost(before: Json, after: Json) -> Text | None:
     (was_on, old), (on, new) = _recovery(before), _recovery(after)
     if was_on and (not on or new < old):
         return Text(
-            "The history outside the new recovery window is gone for good; a window starts anew when recovery is switched on again.",
+            "The history outside the new recovery window is gone for good; switched on again, the window starts anew.",
             "新しい復旧期間に入らない履歴は完全に失われます。再度有効にしても、復旧期間はその時点から始まります。",
         )
     return None

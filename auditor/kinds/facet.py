@@ -48,10 +48,10 @@ Writer = Callable[[Target, Json, Json], tuple[Call, ...]]
 class Shape:
     """What a facet's document looks like, for checking routes and literals.
 
-    `api`: the botocore output shape of `operation`, at `member` (the whole answer when empty); `fields` may replace members
-    of it, and `None` takes one away. `policy`: an IAM policy document. `policies`: a mapping from a name or ARN to such
-    documents. `own`: `fields`, a mapping from field names to `{}` (anything), the name of a JSON type (`string`, `integer`,
-    `number`, `boolean`, `timestamp`), a list of one such form, a `Shape`, or a further mapping.
+    `api`: the botocore output shape of `operation`, at `member` (the whole answer when empty); `fields` may replace
+    members of it, and `None` takes one away. `policy`: an IAM policy document. `policies`: a mapping from a name or ARN
+    to such documents. `own`: `fields`, a mapping from field names to `{}` (anything), a JSON type's name (`string`,
+    `integer`, `number`, `boolean`, `timestamp`), a list of one such form, a `Shape`, or a further mapping.
     """
 
     form: Literal["api", "policy", "policies", "own"]
@@ -76,12 +76,12 @@ class Facet:
     """A part of a resource that the API reads and writes whole.
 
     `permissions` are the IAM actions that reading needs, `write_permissions` those that writing needs. `lossy(before,
-    after)` says what undoing cannot restore. `order` places the write in a plan (low first): see ORDER in `remedy.plan`.
+    after)` says what undoing cannot restore.
     `calls` names the operations that reading may make, as `service:Operation`.
-    `normal(document)` is the part of a document that a write sets, in one spelling and with AWS's defaults filled in: two
-    documents are the same configuration when their normal forms are equal. Compare these, and never the documents, to tell
-    whether something changed since a plan or whether a write has arrived (`LatestRestorableDateTime` moves by itself, IAM
-    and S3 respell policies).
+    `normal(document)` is the part of a document that a write sets, in one spelling and with AWS's defaults filled in:
+    two documents are the same configuration when their normal forms are equal. Compare these, and never the documents,
+    to tell whether something changed since a plan or whether a write has arrived (`LatestRestorableDateTime` moves by
+    itself, IAM and S3 respell policies).
     """
 
     name: str
@@ -92,7 +92,7 @@ class Facet:
     write: Writer | None = None
     write_permissions: tuple[str, ...] = ()
     lossy: Callable[[Json, Json], Text | None] = nothing_lost
-    doc: Text = Text("", "")
+    doc: Text = Text("", "")  # noqa: RUF009 - Text is frozen
     normal: Callable[[Json], Json] = as_is
 
 
@@ -111,7 +111,7 @@ class Kind:
     attributes: Callable[[Target], Mapping[str, Json]]
     aliases: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     resource_arn: Callable[[Target], str] = lambda target: target.id
-    doc: Text = Text("", "")
+    doc: Text = Text("", "")  # noqa: RUF009 - Text is frozen
 
 
 def facets(*rows: Facet) -> Mapping[str, Facet]:

@@ -71,7 +71,7 @@ def _normal_rotation(document: Json) -> Json:
 
 def _read_grants(ask: Ask, target: Target) -> Json:
     call = Call("kms", "ListGrants", {"KeyId": _key(ask, target), "Limit": 100})
-    return pages(ask, call, "Grants", token="Marker", answered="NextMarker")
+    return pages(ask, call, "Grants", by=("Marker", "NextMarker"))
 
 
 def _attributes(target: Target) -> Mapping[str, Json]:

@@ -28,7 +28,7 @@ def resource_of(name: str) -> str:
 
 
 def common(target: Target, name: str, resource_arn: str | None) -> dict[str, Json]:
-    """Return the attributes that every kind has; `Arn` only when it follows from the name, and no name when none is declared."""
+    """Return the attributes that every kind has; `Name` when it is declared, `Arn` when it follows from that."""
     always: dict[str, Json] = {"Account": target.account.id, "Region": target.region, "Kind": target.kind}
     if not target.id:
         return always

@@ -11,11 +11,11 @@ BOUND = 1000
 
 
 def pages(
-    ask: Ask, call: Call, items: str, *, token: str = "NextToken", answered: str = "", bound: int = BOUND
+    ask: Ask, call: Call, items: str, *, by: tuple[str, str] = ("NextToken", "NextToken"), bound: int = BOUND
 ) -> list[Json]:
     """Return the items of all pages of a list.
 
-    `token` is the parameter that continues it, `answered` the answer's member that carries it (the same name when empty).
+    `by` names the parameter that continues it, and the answer's member that carries its value.
     Raises `Refused("TooMany")` behind the bound, and `Refused("Malformed")` when the same page is offered twice.
     """
     found: list[Json] = []
@@ -23,12 +23,12 @@ def pages(
     for _ in range(bound):
         page = ask(Call(call.service, call.operation, params, call.region))
         found += page.get(items) or []
-        following = page.get(answered or token)
+        following = page.get(by[1])
         if not following:
             return found
-        if following == params.get(token):
+        if following == params.get(by[0]):
             raise Refused("Malformed", f"{call.service}:{call.operation} offers the same page again and again.")
-        params[token] = following
+        params[by[0]] = following
     raise Refused(
         "TooMany", f"{call.service}:{call.operation} has more than {bound} pages, so the list is not known whole."
     )

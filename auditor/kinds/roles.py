@@ -45,7 +45,7 @@ def _write_trust(target: Target, _before: Json, after: Json) -> tuple[Call, ...]
 
 
 def _read_inline(ask: Ask, target: Target) -> Json:
-    names = pages(ask, _role(target, "ListRolePolicies"), "PolicyNames", token="Marker")
+    names = pages(ask, _role(target, "ListRolePolicies"), "PolicyNames", by=("Marker", "Marker"))
 
     def document(name: str) -> Json:
         text = ask(_role(target, "GetRolePolicy", PolicyName=name)).get("PolicyDocument")
@@ -67,7 +67,7 @@ def _write_inline(target: Target, before: Json, after: Json) -> tuple[Call, ...]
 
 
 def _read_attached(ask: Ask, target: Target) -> Json:
-    attached = pages(ask, _role(target, "ListAttachedRolePolicies"), "AttachedPolicies", token="Marker")
+    attached = pages(ask, _role(target, "ListAttachedRolePolicies"), "AttachedPolicies", by=("Marker", "Marker"))
     return {one["PolicyArn"]: _or_unread(lambda policy: _managed(ask, policy), one["PolicyArn"]) for one in attached}
 
 

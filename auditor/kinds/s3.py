@@ -1,4 +1,4 @@
-"""s3.bucket: the table of its facets, and those that say where it is, what it keeps, whom it tells and what it deletes."""
+"""s3.bucket: the table of its facets, and those that say where it is, what it keeps, tells and deletes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _write_versioning(target: Target, before: Json, after: Json) -> tuple[Call, 
 def _versioning_lost(before: Json, after: Json) -> Text | None:
     if not (before or {}).get("Status") and (after or {}).get("Status"):
         return Text(
-            "A bucket that was never versioned cannot become so again: undoing leaves versioning Suspended, and the versions stay.",
+            "A bucket cannot become unversioned again: undoing leaves versioning Suspended, and the versions stay.",
             "一度もバージョニングを使っていない状態には戻せません。取り消すと Suspended になり、バージョンは残ります。",
         )
     return None

@@ -46,7 +46,7 @@ def _read_sample(ask: Ask, target: Target) -> Json:
     found = ask(_versions(target, Prefix=prefix, MaxKeys=1000))
     current, truncated = _current(found), bool(found.get("IsTruncated"))
     if truncated:
-        # Keys come in alphabetical order and export ids begin with a time: the first page holds only the oldest exports.
+        # Keys come in alphabetical order and export ids begin with a time: the first page has only the oldest exports.
         folders = ask(_versions(target, Prefix=prefix, Delimiter="/", MaxKeys=1000)).get("CommonPrefixes") or []
         exports = sorted(one["Prefix"] for one in folders if _EXPORT_FOLDER.search(one.get("Prefix", "")))
         if exports:
@@ -213,8 +213,8 @@ HEALTH = facets(
         Shape("own", fields={"Sampled": "integer", "Truncated": "boolean", "Objects": [_OBJECT]}),
         ("s3:ListObjectVersions", "s3:HeadObject"),
         doc=Text(
-            f"At most {SAMPLED} objects under the export prefix, oldest first, with their replication status (null: none).",
-            f"エクスポートのプレフィックスにあるオブジェクト最大 {SAMPLED} 件とレプリケーション状態です（古い順、null は状態なし）。",
+            f"At most {SAMPLED} objects under the export prefix, oldest first, with their replication status.",
+            f"エクスポート先のオブジェクト最大 {SAMPLED} 件（古い順）とレプリケーション状態です。",
         ),
     ),
     Facet(

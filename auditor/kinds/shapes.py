@@ -21,8 +21,8 @@ _LISTED = 20
 class Form:
     """What may stand at a place: its JSON type, its members (`other` for those of any other name), its values.
 
-    A list's items are `other`. `type` is `mapping`, `list`, `string`, `integer`, `number`, `boolean`, `timestamp` or `any`.
-    Members are made when they are asked for: botocore's shapes may contain themselves.
+    A list's items are `other`. `type` is `mapping`, `list`, `string`, `integer`, `number`, `boolean`, `timestamp` or
+    `any`. Members are made when they are asked for: botocore's shapes may contain themselves.
     """
 
     type: str

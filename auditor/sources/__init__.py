@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -37,7 +37,7 @@ class Options(Protocol):
         """Return the folder with the plan's configuration, for line numbers; empty when there is none."""
 
 
-def read(
+def read(  # noqa: PLR0913 - what a run is
     pipelines: Iterable[Pipeline],
     needs: Needs,
     sources: Iterable[str],
@@ -51,26 +51,34 @@ def read(
     A source is `live`, or `KIND:FILE` with one of the kinds `snapshot`, `terraform` and `cloudformation`.
     Raises `UsageError` for any other, and `SourceError` for a file that cannot be used.
     """
-    listed, names = tuple(pipelines), tuple(sources)
-    roads = [_road(name, listed, needs, aws, options, progress) for name in names]
+    listed, means = tuple(pipelines), _Means(aws, options, progress)
+    roads = [_road(source, listed, needs, means) for source in sources]
     for several in zip(*roads, strict=True):
         yield _joined(several)
 
 
-def _road(
-    source: str,
-    pipelines: tuple[Pipeline, ...],
-    needs: Needs,
-    aws: Aws | None,
-    options: Options,
-    progress: Progress | None,
-) -> Iterable[Snapshot]:
+@dataclass(frozen=True, slots=True)
+class _Means:
+    """What the sources read with."""
+
+    aws: Aws | None
+    options: Options
+    progress: Progress | None
+
+
+def _road(source: str, pipelines: tuple[Pipeline, ...], needs: Needs, means: _Means) -> Iterable[Snapshot]:
     kind, _, file = source.partition(":")
-    if kind == "live" and aws is not None:
+    if kind == "live" and means.aws is not None:
         from auditor.sources import live
 
+        options = means.options
         return live.read(
-            pipelines, needs, aws, concurrency=options.concurrency, deadline=options.timeout, progress=progress
+            pipelines,
+            needs,
+            means.aws,
+            concurrency=options.concurrency,
+            deadline=options.timeout,
+            progress=means.progress,
         )
     if kind == "snapshot" and file:
         from auditor.sources import saved
@@ -79,11 +87,11 @@ def _road(
     if kind == "terraform" and file:
         from auditor.sources import terraform
 
-        return terraform.read(pipelines, needs, Path(file), options)
+        return terraform.read(pipelines, needs, Path(file), means.options)
     if kind == "cloudformation" and file:
         from auditor.sources import cloudformation
 
-        return cloudformation.read(pipelines, needs, Path(file), options)
+        return cloudformation.read(pipelines, needs, Path(file), means.options)
     raise UsageError(
         f"{source!r} is no source.", "Say live, snapshot:FILE, terraform:PLAN.json or cloudformation:TEMPLATE."
     )

@@ -1,4 +1,4 @@
-"""Read pipelines from AWS: each facet of each resource once, many at a time, and a refusal is knowledge, never an error."""
+"""Read pipelines from AWS: each facet of each resource once, many at a time; a refusal is knowledge, never an error."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NOT_KEPT = frozenset({"ListObjectVersions", "HeadObject", "ListMultipartUploads
 _MALFORMED = (KeyError, TypeError, AttributeError, ValueError, IndexError)
 
 
-def read(
+def read(  # noqa: PLR0913 - what a run is
     pipelines: Iterable[Pipeline],
     needs: Needs,
     aws: Aws,
@@ -127,7 +127,9 @@ class _Run:
         for (node, facet), key in self._wanted[pipeline.name].items():
             value = self._known.get(key, self._left_open)
             (unread if isinstance(value, Unread) else known)[node][facet] = value
-        resources = {name: resource(node, known[name], unread[name]) for name, node in pipeline.nodes.items()}
+        resources = {
+            name: resource(node, known[name], unread[name], pipeline=pipeline) for name, node in pipeline.nodes.items()
+        }
         return Snapshot(pipeline, resources, "live", self._taken_at)
 
     def _work(self, queue: SimpleQueue[_Task]) -> None:

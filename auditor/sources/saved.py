@@ -1,4 +1,4 @@
-"""Snapshots as files (snapshot-v1): what AWS said, with all that it did not say, to be judged again later and offline."""
+"""Snapshots as files (snapshot-v1): what AWS said, with all that it did not say, to be judged again later, offline."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from auditor.kinds import KINDS, resource
 from auditor.model import Account, Json, Node, Pipeline, Resource, Snapshot, Unread
 
 FORMAT = "snapshot-v1"
-# Inside a document an unread part is {"$unread": {…}}; a document that itself has such a key is wrapped in {"$as-is": {…}}.
+# Inside a document an unread part is {"$unread": {…}}; a mapping that itself has such a key becomes {"$as-is": {…}}.
 _UNREAD, _AS_IS = "$unread", "$as-is"
 
 
 def dump(snapshots: Iterable[Snapshot], path: Path) -> None:
     """Write snapshots to a file, whole or not at all, sealed with a digest.
 
-    Kept are ids, facets, reasons and places; never profiles, roles to assume, external ids or waivers. Raises `UsageError`.
+    Kept are ids, facets, reasons and places; never profiles, roles to assume, external ids or waivers.
+    Raises `UsageError`.
     """
     write_atomic(path, dumps(snapshots))
 
@@ -62,7 +63,7 @@ def load(path: Path) -> tuple[Snapshot, ...]:
 def read(
     pipelines: Iterable[Pipeline], needs: Mapping[str, Iterable[tuple[str, str]]], path: Path
 ) -> Iterator[Snapshot]:
-    """Yield the saved snapshot of each pipeline: facets that are wanted and not in the file are unread (`NotInSnapshot`).
+    """Yield the saved snapshot of each pipeline; what is wanted and not in the file is unread, `NotInSnapshot`.
 
     Intent and waivers are those of the pipeline as it is declared now. Raises `SourceError`.
     """
@@ -81,7 +82,7 @@ def _as_declared(pipeline: Pipeline, saved: Snapshot | None, wanted: Iterable[tu
         for _, facet in (pair for pair in pairs if pair[0] == name):
             if facet not in facets and facet not in unread:
                 unread[facet] = Unread("NotInSnapshot", detail=_missing(pipeline, name, known, path, same=same))
-        fresh = resource(node, facets, unread, known.origin if known and same else {})
+        fresh = resource(node, facets, unread, known.origin if known and same else {}, pipeline)
         attributes = {**known.attributes, **fresh.attributes} if known and same else fresh.attributes
         resources[name] = Resource(node, facets, unread, attributes, fresh.aliases, fresh.origin)
     return Snapshot(pipeline, resources, f"snapshot:{path}", saved.taken_at if saved else "")
@@ -171,7 +172,7 @@ def _decoded(value: Json) -> Json:
         return value
     if _UNREAD in value:
         return _read_reason(value[_UNREAD])
-    inner = value[_AS_IS] if _AS_IS in value else value
+    inner = value.get(_AS_IS, value)
     return {key: _decoded(part) for key, part in inner.items()}
 
 
