@@ -35,11 +35,10 @@ def arn_pattern(tokens: tuple[Token, ...]) -> ArnPattern:
     parts = split_tokens(tokens, ":", 6)
     if parts[0] != ("arn",):
         return ArnPattern(whole)
-    if len(parts) < 6:
-        return ArnPattern(whole, completed=compile_glob(tokens + (":", Wild.STAR) * (6 - len(parts))))
+    missing = 6 - len(parts)
     if any(_confined(part) for part in parts[:5]):
-        return ArnPattern(whole, tuple(map(compile_glob, parts)))
-    return ArnPattern(whole)
+        return ArnPattern(whole, tuple(map(compile_glob, (*parts, *[(Wild.STAR,)] * missing))))
+    return ArnPattern(whole, completed=compile_glob(tokens + (":", Wild.STAR) * missing) if missing else None)
 
 
 def _confined(part: tuple[Token, ...]) -> bool:

@@ -139,6 +139,8 @@ def _resource(text: str) -> str:
         return f"{text!r} is an incomplete ARN"
     region = parts[3] if len(parts) > 3 else ""
     rest = parts[5] if len(parts) > 5 else ""
+    if parts[2] in {"s3", "iam"} and len(parts) < 4:
+        return f"{text!r} is an incomplete ARN"
     if parts[2] == "s3" and region and not rest.startswith("accesspoint/"):
         return f"{text!r} cannot name a Region: bucket ARNs have none"
     if parts[2] == "iam" and region:
@@ -150,7 +152,8 @@ def _resource(text: str) -> str:
 
 def _condition(condition: Condition, place: str) -> Iterator[tuple[str, str]]:
     where = f"{place}.Condition.{condition.written}"
-    if condition.operator is None:
+    bare = condition.written.removeprefix("ForAllValues:").removeprefix("ForAnyValue:").removesuffix("IfExists")
+    if condition.operator is None or condition.operator.name != bare:
         yield where, "is no condition operator of AWS"
     elif condition.operator.family == "Date":
         for value in condition.values:

@@ -14,7 +14,7 @@ Network = IPv4Network | IPv6Network
 
 _NUMBER = re.compile(r"[+-]?(\d{1,400}(\.\d{0,400})?|\.\d{1,400})([eE][+-]?\d{1,3})?", re.ASCII)
 _DATE = re.compile(
-    r"(\d{4,9})(?:-(\d\d)(?:-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d{1,30}))?)?)?)?)?"
+    r"(\d{4,9})(?:-(\d\d)(?:-(\d\d)(?:[Tt ](\d\d)(?::(\d\d)(?::(\d\d)(?:[.,](\d{1,30}))?)?)?)?)?)?"
     r"([Zz]|[+-]\d\d:?(?:\d\d)?)?",
     re.ASCII,
 )
@@ -50,7 +50,7 @@ def date(text: str) -> Decimal | None:
         return None
     year, month, day = int(match[1]), int(match[2] or 1), int(match[3] or 1)
     hour, minute, second = int(match[4] or 0), int(match[5] or 0), int(match[6] or 0)
-    if not 1 <= month <= 12 or not 1 <= day <= _days_in(year, month) or hour > 24 or minute > 59 or second > 60:
+    if not 1 <= month <= 12 or not 1 <= day <= _days_in(year, month) or hour > 23 or minute > 59 or second > 60:
         return None
     whole = _days_from_epoch(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - _offset(match[8])
     return whole + Decimal("0." + (match[7] or "0"))
