@@ -1,0 +1,119 @@
+"""Apply a plan: each facet read again, written only if it is as it was, journalled before, and seen after."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from auditor.errors import Refused
+from auditor.model import Json
+from auditor.remedy.change import Change, Plan, same
+from auditor.remedy.journal import Journal, Run
+from auditor.remedy.outcome import OnEvent, Outcome, Result, State
+from auditor.remedy.saved import call_out
+from auditor.remedy.writing import Door, Hand, Patience, Standing, Written, read, seen, standing, write
+
+
+def apply(
+    plan: Plan, aws: Door, journal: Journal, *, on_event: OnEvent | None = None, patience: Patience | None = None
+) -> Outcome:
+    """Make the changes of a plan and return what became of each.
+
+    A change whose facet is no longer as the plan saw it is not made, nor is anything that depends on a change that was
+    not made; the others go on. A journal that was begun before is taken up: what it knows as done is not done again,
+    and what it knows as begun is finished.
+    """
+    hand = Hand(aws, journal, patience or Patience())
+    made: dict[str, Result] = {}
+    for change in plan.changes:
+        if on_event:
+            on_event(change)
+        made[change.id] = _known(change, hand) or _noted(journal, _make(change, hand, made))
+        if on_event:
+            on_event(made[change.id])
+    outcome = Outcome(journal.id, tuple(made.values()))
+    journal.write("end", counts=dict(outcome.counts), complete=outcome.complete)
+    return outcome
+
+
+def inspect(run: Run, aws: Door) -> tuple[tuple[Change, str], ...]:
+    """Return where each change of a run stands in AWS now.
+
+    `before` (not made), `after` (made), `between` (made in part), `changed` (neither: somebody else was there), or
+    `unread: CODE`.
+    """
+    return tuple((change, _stands(change, run, aws)) for change in run.plan.changes)
+
+
+def _stands(change: Change, run: Run, aws: Door) -> str:
+    try:
+        return standing(change, read(aws, change), run.before(change)).value
+    except Refused as refusal:
+        return f"unread: {refusal.reason}"
+
+
+def _known(change: Change, hand: Hand) -> Result | None:
+    """Return what a journal that is taken up already says for certain."""
+    entry = hand.last(change)
+    return Result(change, State(entry.data["state"])) if entry and entry.event == "verified" else None
+
+
+def _make(change: Change, hand: Hand, made: Mapping[str, Result]) -> Result:
+    needed = [made[name] for name in change.depends_on]
+    missing = [result.change.title for result in needed if not result.state.complete]
+    if missing:
+        return Result(change, State.SKIPPED, f"It needs {missing[0]}, which was not done.")
+    try:
+        document = read(hand.aws, change)
+    except Refused as refusal:
+        return Result(change, State.REFUSED, f"It could not be read again: {refusal}", refusal.reason)
+    about = hand.about(change)
+    where = standing(change, document, about.data["before"] if about else change.before)
+    if where is Standing.AFTER:
+        return Result(change, State.DONE if about else State.ALREADY)
+    if where is Standing.CHANGED or (where is Standing.BETWEEN and about is None):
+        return Result(change, State.STALE, f"{change.title} is no longer as the plan saw it.", "StalePlan")
+    settling = any(result.state is State.DONE for result in needed)
+    return _write(change, hand, document, about.data["before"] if about else document, settling=settling)
+
+
+def _write(change: Change, hand: Hand, document: Json, before: Json, *, settling: bool) -> Result:
+    calls = change.do
+    if not same(change.row, document, before) and change.row.write is not None:
+        calls = change.row.write(change.target, document, change.after)
+    told = [call_out(call) for call in calls]
+    hand.journal.write("about", change=change.id, before=before, after=change.after, calls=told)
+    written = write(hand, change, calls, settling=settling)
+    if written.refusal is not None:
+        return _after_refusal(change, hand, written, before)
+    hand.journal.write("done", change=change.id)
+    if seen(hand, change, lambda now: same(change.row, now, change.after)):
+        return Result(change, State.DONE)
+    return Result(change, State.UNVERIFIED, "AWS took the write, but does not answer with it yet.")
+
+
+def _after_refusal(change: Change, hand: Hand, written: Written, before: Json) -> Result:
+    """Tell what a refused or lost call left behind."""
+    refusal = written.refusal
+    assert refusal is not None
+    if written.lost and seen(hand, change, lambda now: same(change.row, now, change.after)):
+        return Result(change, State.DONE, f"The answer was lost ({refusal.reason}), and AWS shows the change.")
+    why = f"{refusal} {written.confirmed} of {len(change.do)} calls were made." if written.confirmed else str(refusal)
+    if written.lost:
+        return Result(change, State.UNKNOWN, why, refusal.reason)
+    if written.confirmed and not _is_back(change, hand, before):
+        return Result(change, State.PARTLY, why, refusal.reason)
+    return Result(change, State.REFUSED, why, refusal.reason)
+
+
+def _is_back(change: Change, hand: Hand, before: Json) -> bool:
+    try:
+        return same(change.row, read(hand.aws, change), before)
+    except Refused:
+        return False
+
+
+def _noted(journal: Journal, result: Result) -> Result:
+    said = {key: value for key, value in (("why", result.why), ("reason", result.reason)) if value}
+    event = "verified" if result.state.complete else result.state.value
+    journal.write(event, change=result.change.id, state=result.state.value, **said)
+    return result

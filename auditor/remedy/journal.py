@@ -1,0 +1,314 @@
+"""The journal of a run: what was about to be written, what was, and what was undone; on disk before AWS is called."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from auditor.errors import Mistake, Place, SourceError, UsageError
+from auditor.model import Json
+from auditor.remedy.change import Change, Plan, digest_of
+from auditor.remedy.saved import dump, restored
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+VERSION = "journal-v1"
+
+_RUN = re.compile(r"^\d{8}T\d{6}Z-[0-9a-f]{8}$")
+_BEGINNING = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line: its number, when it was written, what it tells of, and what it says."""
+
+    seq: int
+    at: str
+    event: str
+    data: Mapping[str, Json]
+
+    @property
+    def change(self) -> str:
+        """Return the id of the change that the line tells of, or an empty string."""
+        return str(self.data.get("change", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run as its journal tells it. `busy`: another process is working on it at this moment."""
+
+    id: str
+    path: Path
+    plan: Plan
+    entries: tuple[Entry, ...]
+    torn: bool = False
+    busy: bool = False
+
+    @property
+    def state(self) -> str:
+        """Return what the run came to: `running`, `unfinished` (it was killed half-way), or how it ended.
+
+        It ended `finished` (everything was made), `incomplete` (something was not), `rolled_back`, or
+        `rolled_back_partly`.
+        """
+        if self.busy:
+            return "running"
+        mark = next(entry for entry in reversed(self.entries) if entry.event in _MARKS)
+        return _MARKS[mark.event][0 if mark.data.get("complete", True) else 1]
+
+    @property
+    def undoing(self) -> bool:
+        """Tell whether the run was last being rolled back."""
+        mark = next(entry for entry in reversed(self.entries) if entry.event in _MARKS)
+        return mark.event in {"rollback", "rollback_end"}
+
+    @property
+    def started_at(self) -> str:
+        """Return when the run began (UTC, ISO 8601)."""
+        return self.entries[0].at
+
+    def before(self, change: Change) -> Json:
+        """Return what a facet was before the run wrote it, or what the plan saw if the run did not come so far."""
+        found = (entry for entry in self.entries if entry.change == change.id and entry.event == "about")
+        first = next(found, None)
+        return first.data["before"] if first else change.before
+
+
+_MARKS = {
+    "begin": ("unfinished", "unfinished"),
+    "resume": ("unfinished", "unfinished"),
+    "end": ("finished", "incomplete"),
+    "rollback": ("unfinished", "unfinished"),
+    "rollback_end": ("rolled_back", "rolled_back_partly"),
+}
+"""The lines that begin or end a run's work, and the state after each: complete, and not."""
+
+
+def folder(state_dir: Path | None = None) -> Path:
+    """Return the folder of the journals: under `state_dir`, else under XDG_STATE_HOME or `~/.local/state`."""
+    if state_dir is not None:
+        return state_dir / "runs"
+    home = os.environ.get("XDG_STATE_HOME", "")
+    # The XDG specification says that a relative path is to be ignored.
+    base = Path(home) if os.path.isabs(home) else Path.home() / ".local" / "state"  # noqa: PTH117 - no Path for ""
+    return base / "auditor" / "runs"
+
+
+class Journal:
+    """An open journal, locked for this process; a context manager that closes it."""
+
+    def __init__(self, path: Path, handle: int, entries: tuple[Entry, ...], last: str, *, fresh_line: bool) -> None:
+        self.path = path
+        self._handle: int | None = handle
+        self._entries = list(entries)
+        self._last = last
+        self._fresh_line = fresh_line
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def id(self) -> str:
+        """Return the run's id, which sorts by time."""
+        return self.path.stem
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """Return all lines so far."""
+        return tuple(self._entries)
+
+    def write(self, event: str, **data: Json) -> None:
+        """Append a line; when this returns, the line is on the disk. Raises `UsageError` when it cannot be."""
+        assert self._handle is not None, "the journal is closed"
+        entry = Entry(len(self._entries), _now(), event, data)
+        body = {"seq": entry.seq, "at": entry.at, "event": event, **data, "previous": self._last}
+        digest = digest_of(body)
+        text = json.dumps({**body, "digest": digest}, ensure_ascii=False, separators=(",", ":"), default=str)
+        try:
+            _write_whole(self._handle, (("" if self._fresh_line else "\n") + text + "\n").encode())
+            os.fsync(self._handle)
+        except OSError as error:
+            sentence = f"{self.path}: the journal cannot be written: {(error.strerror or 'unknown error').lower()}."
+            raise UsageError(sentence, "Nothing is written to AWS without it; make room and resume the run.") from None
+        self._fresh_line = True
+        self._last = digest
+        self._entries.append(entry)
+
+    def close(self) -> None:
+        """Close the file, and with it the lock; a second call does nothing."""
+        if self._handle is not None:
+            os.close(self._handle)
+        self._handle = None
+
+
+def begin(plan: Plan, state_dir: Path | None = None) -> Journal:
+    """Return a new journal whose first line, already on the disk, holds the whole plan. Raises `UsageError`."""
+    place = folder(state_dir)
+    name = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    path = place / f"{name}.jsonl"
+    try:
+        place.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        _lock(handle, path)
+        _sync_folder(place)
+    except OSError as error:
+        sentence = f"{path}: the journal cannot be created: {(error.strerror or 'unknown error').lower()}."
+        raise UsageError(sentence, "Name a writable folder with --state-dir, or set XDG_STATE_HOME.") from None
+    journal = Journal(path, handle, (), _BEGINNING, fresh_line=True)
+    journal.write("begin", version=VERSION, run=name, plan=dump(plan))
+    return journal
+
+
+def reopen(run: Run) -> Journal:
+    """Return a run's journal to go on with it, locked. Raises `UsageError` when another process has it."""
+    handle = os.open(run.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    try:
+        _lock(handle, run.path)
+        entries, last, whole = _lines(run.path)
+    except BaseException:
+        os.close(handle)
+        raise
+    return Journal(run.path, handle, entries, last, fresh_line=whole)
+
+
+def runs(state_dir: Path | None = None) -> tuple[Run, ...]:
+    """Return all runs, oldest first. Raises `SourceError` for a journal that was tampered with."""
+    place = folder(state_dir)
+    names = sorted(path for path in place.glob("*.jsonl") if _RUN.match(path.stem)) if place.is_dir() else []
+    return tuple(run for path in names if (run := _read(path)) is not None)
+
+
+def find(name: str, state_dir: Path | None = None) -> Run:
+    """Return the run of an id, or of the beginning of one; `last` is the newest. Raises `UsageError`."""
+    place = folder(state_dir)
+    known = sorted(path.stem for path in place.glob("*.jsonl")) if place.is_dir() else []
+    chosen = known[-1:] if name == "last" else [one for one in known if one.startswith(name)]
+    if len(chosen) != 1:
+        what = "is no run" if not chosen else f"may be any of {len(chosen)} runs"
+        raise UsageError(f"`{name}` {what} in {place}.", "`auditor runs` lists them.")
+    run = _read(place / f"{chosen[0]}.jsonl")
+    if run is None:
+        raise UsageError(f"The run {chosen[0]} ended before its plan was on the disk; nothing was written to AWS.")
+    return run
+
+
+def unfinished(state_dir: Path | None = None) -> tuple[Run, ...]:
+    """Return the runs that stopped half-way, oldest first; those at work in another process are not among them."""
+    return tuple(run for run in runs(state_dir) if run.state == "unfinished")
+
+
+def _read(path: Path) -> Run | None:
+    """Return the run of a file; `None` when not even its first line is whole."""
+    entries, _, whole = _lines(path)
+    if not entries:
+        return None
+    first = entries[0].data
+    if entries[0].event != "begin" or first.get("version") != VERSION or first.get("run") != path.stem:
+        raise _broken(path, 1, f"it does not begin a {VERSION} of this run")
+    return Run(path.stem, path, restored(first["plan"]), entries, not whole, _is_locked(path))
+
+
+def _lines(path: Path) -> tuple[tuple[Entry, ...], str, bool]:
+    """Return the lines, the last digest, and whether the file ends with a whole line.
+
+    A process that is killed while it writes leaves a torn last line, which says nothing: it was not yet on the disk
+    when the call it speaks of would have left. A torn line may stand before lines that were added later; any other
+    line that is not exactly as it was written raises `SourceError`.
+    """
+    entries: list[Entry] = []
+    last = _BEGINNING
+    content = path.read_bytes()
+    pieces = content.split(b"\n")
+    for number, piece in enumerate(pieces, 1):
+        if not piece:
+            continue
+        body = _parsed(piece)
+        if body is None:
+            follower = next((one for one in pieces[number:] if one), None)
+            if follower is not None and _follows(follower, last) is None:
+                raise _broken(path, number, "a line was damaged")
+            continue
+        if _follows(piece, last) is None or body["seq"] != len(entries):
+            raise _broken(path, number, "a line was changed, added or taken out")
+        last = body["digest"]
+        kept = {key: value for key, value in body.items() if key not in {"seq", "at", "event", "previous", "digest"}}
+        entries.append(Entry(body["seq"], body["at"], body["event"], kept))
+    return tuple(entries), last, not content or content.endswith(b"\n")
+
+
+def _parsed(piece: bytes) -> Mapping[str, Json] | None:
+    try:
+        body = json.loads(piece)
+    except ValueError:
+        return None
+    return body if isinstance(body, dict) and {"seq", "at", "event", "previous", "digest"} <= set(body) else None
+
+
+def _follows(piece: bytes, last: str) -> Mapping[str, Json] | None:
+    """Return a line's content when its digest is right and names the line before it."""
+    body = _parsed(piece)
+    if body is None or body["previous"] != last:
+        return None
+    bare = {key: value for key, value in body.items() if key != "digest"}
+    return body if digest_of(bare) == body["digest"] else None
+
+
+def _broken(path: Path, line: int, what: str) -> SourceError:
+    hint = "Nothing is done with such a journal: compare it with a copy, and mend the resources by hand."
+    return SourceError([Mistake(Place(str(path), line), f"The journal is not as it was written: {what}.", hint)])
+
+
+def _write_whole(handle: int, content: bytes) -> None:
+    while content:
+        content = content[os.write(handle, content) :]
+
+
+def _lock(handle: int, path: Path, *, shared: bool = False) -> None:
+    import fcntl
+
+    try:
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UsageError(f"Another process is working on the run {path.stem}.", "Wait until it ends.") from None
+
+
+def _is_locked(path: Path) -> bool:
+    with _opened(path) as handle:
+        try:
+            _lock(handle, path, shared=True)
+        except UsageError:
+            return True
+    return False
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _sync_folder(place: Path) -> None:
+    with _opened(place) as handle:
+        os.fsync(handle)
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
