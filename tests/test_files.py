@@ -109,7 +109,10 @@ def test_an_alias_is_a_copy_at_its_own_place():
 
 def test_aliases_unfold_within_a_bound():
     lines = ["a: &a [" + ", ".join(["x"] * 9) + "]"]
-    lines += [f"{name}: &{name} [{', '.join([f'*{inner}'] * 9)}]" for inner, name in zip("abcdefghij", "bcdefghijk")]
+    lines += [
+        f"{name}: &{name} [{', '.join([f'*{inner}'] * 9)}]"
+        for inner, name in zip("abcdefghij", "bcdefghijk", strict=True)
+    ]
     assert said(parse_yaml, "\n".join(lines), "f") == [
         "f:6:8: The aliases of this file unfold to more than 100,000 values. Use fewer of them."
     ]
@@ -117,7 +120,9 @@ def test_aliases_unfold_within_a_bound():
 
 def test_aliases_may_not_hide_depth():
     lines = ["a0: &a0 " + "[" * 30 + "]" * 30, "a1: &a1 " + "[" * 30 + "*a0" + "]" * 30, "a2: [[[[[*a1]]]]]"]
-    assert said(parse_yaml, "\n".join(lines), "f") == ["f:3:10: Values are nested more than 64 levels deep. Flatten them."]
+    assert said(parse_yaml, "\n".join(lines), "f") == [
+        "f:3:10: Values are nested more than 64 levels deep. Flatten them."
+    ]
 
 
 def test_mistakes_are_counted_up_to_a_hundred():
@@ -144,7 +149,9 @@ def test_tags_that_the_caller_knows_become_what_they_mean():
     }
     assert str(document.place_of(("b", "Fn::Join", 1, 1, "Fn::Sub"))) == "f:2:24"
     assert str(document.place_of(("a", "Ref"))) == "f:1:4"
-    assert said(parse_yaml, "a: !Other x", "f", tags=TAGS) == ["f:1:4: The tag `!Other` is not allowed. Write the value without it."]
+    assert said(parse_yaml, "a: !Other x", "f", tags=TAGS) == [
+        "f:1:4: The tag `!Other` is not allowed. Write the value without it."
+    ]
 
 
 def test_a_tag_may_object():
@@ -187,11 +194,17 @@ def test_too_many_values_are_refused(monkeypatch):
 
 
 JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**9), 10**9)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=20,
 )
-YAMLISH = st.text(st.sampled_from(" \n\t:-?[]{}#&*!|>'\"%@`,.<=~0123456789abñ日\\/\r\x07\x85\u2028\ud800truefalsn"), max_size=60)
+YAMLISH = st.text(
+    st.sampled_from(" \n\t:-?[]{}#&*!|>'\"%@`,.<=~0123456789abñ日\\/\r\x07\x85\u2028\ud800truefalsn"), max_size=60
+)
 
 
 @settings(max_examples=400, deadline=None)
@@ -219,7 +232,37 @@ def test_any_text_is_read_or_refused_as_yaml_without_libyaml(text):
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.sampled_from(["a: ", "- ", "\n", "  ", "[", "]", "{", "}", "&x ", "*x", "<<: ", "!t ", "? ", ": ", "b", ", ", "'", '"', "|\n", "---\n", "...\n", "#"]), max_size=30))
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "a: ",
+                "- ",
+                "\n",
+                "  ",
+                "[",
+                "]",
+                "{",
+                "}",
+                "&x ",
+                "*x",
+                "<<: ",
+                "!t ",
+                "? ",
+                ": ",
+                "b",
+                ", ",
+                "'",
+                '"',
+                "|\n",
+                "---\n",
+                "...\n",
+                "#",
+            ]
+        ),
+        max_size=30,
+    )
+)
 def test_any_heap_of_yaml_words_is_read_or_refused(words):
     try:
         json.dumps(parse_yaml("".join(words), "f").value, allow_nan=False)
@@ -305,7 +348,9 @@ def test_a_route_leads_back_to_its_path(path):
 @pytest.mark.parametrize("case", SCHEMA_CASES, ids=lambda case: case["text"][:50])
 def test_schema_mistakes_are_sentences(case):
     document = parse_yaml(case["text"], "f")
-    assert [str(mistake) for mistake in schema_mistakes(document, case["schema"])] == [f"f:{one}" for one in case["says"]]
+    assert [str(mistake) for mistake in schema_mistakes(document, case["schema"])] == [
+        f"f:{one}" for one in case["says"]
+    ]
 
 
 JARGON = ("additional properties", "is not valid under", "is not of type", "does not match", "is a required property")
@@ -399,7 +444,9 @@ def test_a_pipe_is_refused_without_waiting_for_it(tmp_path):
     reader = threading.Thread(target=lambda: answers.append(said(read_text, tmp_path / "pipe")), daemon=True)
     reader.start()
     reader.join(10)
-    assert answers == [[f"{tmp_path}/pipe: This is a pipe or a device, and a regular file is expected. Save it to a file first."]]
+    assert answers == [
+        [f"{tmp_path}/pipe: This is a pipe or a device, and a regular file is expected. Save it to a file first."]
+    ]
 
 
 def test_a_socket_is_refused(tmp_path, monkeypatch):
@@ -434,7 +481,7 @@ def test_a_file_is_replaced_whole(tmp_path):
     held.close()
     assert path.read_bytes() == b"second\xff"
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
-    assert os.listdir(tmp_path) == ["journal.json"]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_link_keeps_pointing_to_what_was_written(tmp_path):
@@ -461,7 +508,7 @@ def test_a_crash_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         write_atomic(path, "new")
     assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["a"]
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_what_cannot_be_written_is_said_in_one_sentence(tmp_path, monkeypatch):
@@ -470,7 +517,10 @@ def test_what_cannot_be_written_is_said_in_one_sentence(tmp_path, monkeypatch):
             write_atomic(path, "x")
         return str(caught.value)
 
-    assert refusal(tmp_path) == f"{tmp_path}: This is a folder, so no file can be written here. Choose another place with --output."
+    assert (
+        refusal(tmp_path)
+        == f"{tmp_path}: This is a folder, so no file can be written here. Choose another place with --output."
+    )
     assert refusal(tmp_path / "no" / "a").startswith(f"{tmp_path}/no/a: The folder {tmp_path}/no does not exist.")
     (tmp_path / "file").write_text("x")
     assert "The file cannot be written: not a directory." in refusal(tmp_path / "file" / "a")
