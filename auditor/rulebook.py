@@ -382,4 +382,4 @@ def _plain(error: Any) -> str:
 def _or(types: Any) -> str:
     names = {"string": "a text", "number": "a number", "integer": "a whole number", "boolean": "true or false"}
     names |= {"array": "a list", "object": "a mapping", "null": "null"}
-    return " or ".join(names.get(one, one) for one in (types if isinstance(types, list) else [types]))
+    return " or ".join(names.get(str(one), str(one)) for one in (types if isinstance(types, list) else [types]))

@@ -103,7 +103,7 @@ def audit_options(command: Any) -> Any:
 @click.command("audit", cls=PairedCommand)
 @audit_options
 @click.pass_context
-def audit_command(ctx: click.Context, **choices: Any) -> int:
+def audit_command(ctx: click.Context, /, **choices: Any) -> int:
     """Read what AWS (or a plan, a template, a snapshot) says, judge it, and report."""
     return run(ctx, choices)
 
@@ -111,7 +111,7 @@ def audit_command(ctx: click.Context, **choices: Any) -> int:
 @click.command("fix", cls=PairedCommand)
 @audit_options
 @click.pass_context
-def fix_command(ctx: click.Context, **choices: Any) -> int:
+def fix_command(ctx: click.Context, /, **choices: Any) -> int:
     """Audit and mend what failed; the same as audit --fix."""
     return run(ctx, {**choices, "fix": choices["fix"] or "safe"})
 
@@ -137,13 +137,13 @@ def run(ctx: click.Context, choices: dict[str, Any]) -> int:
 
 def load_all(choices: dict[str, Any]) -> tuple[tuple[Pipeline, ...], tuple[Rule, ...]]:
     """Return the pipelines and the rules that judge them; all mistakes of all files are raised together."""
-    from auditor.errors import InputError, PipelineError, UsageError
+    from auditor.errors import InputError, Mistake, PipelineError, UsageError
     from auditor.model import Severity
     from auditor.pipeline import load as load_pipelines
     from auditor.pipeline import unknown_rules
     from auditor.rulebook import load, selected
 
-    mistakes = []
+    mistakes: list[Mistake] = []
     everything: tuple[Rule, ...] = ()
     pipelines: tuple[Pipeline, ...] = ()
     try:

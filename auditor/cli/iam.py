@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ def iam_command() -> None:
     """Decide an IAM request on policy files, and say why."""
 
 
-def _file(name: str, what: str) -> Any:
+def _file(name: str, what: str) -> Callable[[Any], Any]:
     return click.option(name, multiple=True, metavar="FILE", type=click.Path(path_type=Path), help=f"{what}; repeatable.")
 
 

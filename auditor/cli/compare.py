@@ -1,0 +1,159 @@
+"""`auditor snapshot`, `auditor diff` and `auditor baseline`: keep what was seen, and compare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from auditor.cli.audit import load_all, progress_bar, settings_of
+from auditor.cli.options import coloured, lang_option, language, pipelines_argument, rule_options, source_options
+
+if TYPE_CHECKING:
+    from auditor.compare import FacetChange, Verdicts
+    from auditor.model import Snapshot
+
+_WORDS = {
+    "new": ("red", "new", "新規"),
+    "fixed": ("green", "fixed", "解消"),
+    "changed": ("yellow", "changed", "変化"),
+    "unknown": ("magenta", "unknown", "不明"),
+    "gone": ("blue", "no longer judged", "判定対象外"),
+}
+
+
+@click.command("snapshot")
+@pipelines_argument
+@source_options
+@rule_options
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Where the snapshot goes.")
+def snapshot_command(output: Path, **choices: Any) -> int:
+    """Keep all that the selected rules need, with what could not be read and why."""
+    from auditor.audit import counts, door, read
+    from auditor.sources.saved import dump
+
+    pipelines, rules = load_all(choices)
+    settings = settings_of(choices)
+    with door(settings) as aws, progress_bar(quiet=False) as progress:
+        snapshots = tuple(read(pipelines, rules, settings, aws, progress))
+    dump(snapshots, output)
+    wanted, answered = counts(snapshots)
+    click.echo(f"{output}: {len(snapshots)} pipelines, {answered} of {wanted} facets read.", err=True)
+    return 0 if wanted == answered else 3
+
+
+@click.command("diff")
+@click.argument("a")
+@click.argument("b")
+@click.argument("pipelines", nargs=-1, type=click.Path(path_type=Path), metavar="[PIPELINE…]")
+@source_options
+@rule_options
+@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@lang_option
+def diff_command(a: str, b: str, form: str, lang: str | None, **choices: Any) -> int:
+    """Compare A with B: report files, snapshot files, or sources (live, terraform:PLAN.json, cloudformation:TEMPLATE).
+
+    Sources need the pipeline files behind them. Exit 0: no difference; 1: something is new, changed or drifted;
+    3: nothing is, but something could not be compared.
+    """
+    from auditor import compare
+
+    before, after = _side(a, choices), _side(b, choices)
+    verdicts = compare.findings(before[0], after[0])
+    facets = compare.facets(before[1], after[1])
+    if form == "json":
+        click.echo(_as_json(verdicts, facets))
+    else:
+        _tell(verdicts, facets, language(lang))
+    if any(one.change in {"new", "changed", "fixed", "gone"} for one in verdicts) or any(one.lines for one in facets):
+        return 1
+    return 3 if verdicts or facets else 0
+
+
+def _side(name: str, choices: Mapping[str, Any]) -> tuple[dict[str, dict[str, str]], tuple[Snapshot, ...]]:
+    """Return the findings and the snapshots of one side of a comparison."""
+    from auditor.compare import told, told_in_report
+    from auditor.engine import evaluate
+    from auditor.files import load_json
+    from auditor.predicates import PREDICATES
+    from auditor.sources.saved import load as load_snapshots
+
+    file = Path(name)
+    if name != "live" and ":" not in name and file.exists():
+        document = load_json(file, places=False)
+        if isinstance(document.value, Mapping) and document.value.get("version") == "report-v1":
+            return told_in_report(document.value), ()
+        snapshots = load_snapshots(file)
+        rules = load_all({**choices, "pipelines": choices["pipelines"]})[1] if choices["pipelines"] else _all_rules(choices)
+    else:
+        snapshots, rules = _asked(name, choices)
+    judged = [finding for one in snapshots for finding in evaluate(one, rules, PREDICATES)]
+    return told(judged), snapshots
+
+
+def _all_rules(choices: Mapping[str, Any]) -> Any:
+    from auditor.cli.options import load_rules
+
+    return load_rules(choices["folders"], choices["select"], choices["skip"], choices["min_severity"])
+
+
+def _asked(name: str, choices: Mapping[str, Any]) -> tuple[tuple[Snapshot, ...], Any]:
+    from auditor.audit import door, read
+    from auditor.errors import UsageError
+
+    if name != "live" and ":" not in name:
+        raise UsageError(f"{name}: there is no such file.", "Give a report, a snapshot, or a source such as live.")
+    if not choices["pipelines"]:
+        raise UsageError(f"{name} can be read only for pipelines.", "Name the pipeline files behind A and B.")
+    pipelines, rules = load_all(dict(choices))
+    settings = replace(settings_of({**choices, "sources": (name,)}))
+    with door(settings) as aws, progress_bar(quiet=False) as progress:
+        return tuple(read(pipelines, rules, settings, aws, progress)), rules
+
+
+def _as_json(verdicts: Sequence[Verdicts], facets: Sequence[FacetChange]) -> str:
+    import json
+    from dataclasses import asdict
+
+    document = {"version": "diff-v1", "findings": [asdict(one) for one in verdicts], "facets": [asdict(one) for one in facets]}
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def _tell(verdicts: Sequence[Verdicts], facets: Sequence[FacetChange], lang: str) -> None:
+    from auditor.render.display import plain
+
+    paint = coloured()
+    for one in verdicts:
+        colour, en, ja = _WORDS[one.change]
+        word = click.style(ja if lang == "ja" else en, fg=colour) if paint else (ja if lang == "ja" else en)
+        click.echo(f"{word}: {plain(one.rule)} {plain(one.pipeline)}.{plain(one.node)} ({one.before or '-'} → {one.after or '-'})")
+    for change in facets:
+        head = f"{plain(change.pipeline)}.{plain(change.node)}.{plain(change.facet)}"
+        click.echo(f"\n{head}" if change.lines else f"{head}: {change.unread}")
+        for line in change.lines[2:]:
+            colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
+            click.echo(click.style(plain(line), fg=colour) if paint and colour else plain(line))
+    if not verdicts and not facets:
+        click.echo("違いはありません。" if lang == "ja" else "No difference.")
+
+
+@click.command("baseline")
+@pipelines_argument
+@source_options
+@rule_options
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE", help="The baseline file.")
+@click.option("--prune", is_flag=True, help="Only take out of the file what no longer fails.")
+def baseline_command(output: Path, prune: bool, **choices: Any) -> None:
+    """Write the file of failures that a gate accepts for now, or take out of it what was fixed."""
+    from auditor.audit import audit, failing
+    from auditor.waivers import Baseline
+
+    pipelines, rules = load_all(choices)
+    with progress_bar(quiet=False) as progress:
+        report = audit(pipelines, rules, settings_of(choices), progress=progress)
+    made = Baseline.load(output).prune(report.findings) if prune else Baseline.of(failing(report))
+    made.write(output)
+    click.echo(f"{output}: {len(made.known)} findings.", err=True)
