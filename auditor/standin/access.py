@@ -67,7 +67,8 @@ def judge(caller: Caller, need: Need) -> Decision:
 def identity_policies(caller: Caller) -> tuple[str, ...]:
     """Return the inline, managed and group policies of a caller as JSON texts.
 
-    A root user and an administrator may do everything."""
+    A root user and an administrator may do everything.
+    """
     if caller.kind in _ALL_POWERFUL:
         return EVERYTHING
     holder = _holder(caller)

@@ -75,8 +75,7 @@ class Application:
             text = f"{call.service} {call.name}: {type(error).__name__}: {error}"
             return _error(call, request, Refusal("InternalError", text[:400], 500))
         # A page in HTML is Flask's way to say that moto has no such operation, or that it fell over.
-        kind = next((value for name, value in answer[1].items() if name.lower() == "content-type"), "")
-        if kind.startswith("text/html") and answer[0] in (404, 405, 500):
+        if answer[0] in (404, 405, 500) and answer[2].lstrip().lower().startswith((b"<!doctype html", b"<html")):
             text = f"The stand-in does not implement {call.service} {call.name}."
             return _error(call, request, Refusal("NotImplemented", text, 501))
         return answer
