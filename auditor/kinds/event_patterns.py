@@ -46,7 +46,7 @@ def matches(pattern: Json, event: Json) -> Meets:
 def leaves(pattern: Json, event: Json, route: str = "") -> Iterator[Leaf]:
     """Yield each part of a pattern with its verdict.
 
-    A pattern that is no mapping (a rule with a schedule only) matches nothing; one that is not known is one unknown part.
+    A pattern that is no mapping (a rule with a schedule only) matches nothing; an unread one is one unknown part.
     """
     if isinstance(pattern, Unread):
         yield Leaf(route, pattern, None, None)
@@ -196,4 +196,5 @@ _OPERATORS: Mapping[str, Callable[[Json, Json], Meets]] = {
     "numeric": _numeric,
     "anything-but": _anything_but,
 }
-"""https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html; others (`cidr`) are unknown."""
+"""https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html; others (`cidr`) are "
+"unknown."""

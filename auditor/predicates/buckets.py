@@ -1,0 +1,202 @@
+"""Predicates about buckets and their readers: blocks_public_access, denies_plain_http, reads_data_only."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+
+from auditor.iam import Policies, Policy, PolicyError, Request, decide
+from auditor.model import Evidence, Json, Resource, Text, Unread
+from auditor.predicates.exports import any_of, export_keys, export_prefix, miss, similar
+from auditor.scope import Found, Predicate, Scope, first_unread, object_to, unknown_at, walk
+
+_FLAGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+_BUCKET_ACTIONS = ("s3:ListBucket", "s3:GetBucketLocation", "s3:GetBucketPolicy", "s3:ListBucketMultipartUploads")
+_OBJECT_ACTIONS = ("s3:GetObject", "s3:GetObjectVersion", "s3:PutObject", "s3:DeleteObject", "s3:ReplicateObject")
+
+
+def _blocks_public_access(_found: Found, _wanted: Json, scope: Scope) -> Iterator[Evidence]:
+    own, account = scope.find("subject.PublicAccessBlock"), scope.find("subject.AccountPublicAccessBlock")
+    for flag in _FLAGS:
+        # The stricter of the two settings holds (S3UG access-control-block-public-access).
+        here, there = walk(own.value, (flag,)), walk(account.value, (flag,))
+        verdict = any_of(one if isinstance(one, Unread) else one is True for one in (here, there))
+        if isinstance(verdict, Unread):
+            side = own if isinstance(here, Unread) else account
+            yield unknown_at(f"{side.route}.{flag}", verdict, wanted=True, scope=scope, key=flag)
+        elif not verdict:
+            yield object_to(Found(here, f"{own.route}.{flag}"), wanted=True, scope=scope)
+
+
+def _denies_plain_http(found: Found, _wanted: Json, scope: Scope) -> Iterable[Evidence]:
+    arn = str(scope.take("subject.Arn"))
+    wanted = "a Deny of s3:* to everyone when aws:SecureTransport is false"
+    known, gap = _readable(found)
+    open_ones = [probe for probe in _probes(arn) if not _denied(known, *probe, scope)]
+    if not open_ones:
+        return ()
+    if gap is not None:
+        return (unknown_at(*gap, wanted, scope),)
+    return (object_to(found, wanted, scope, note=_open(open_ones, arn), shown=_denials(found.value)),)
+
+
+def _readable(found: Found) -> tuple[Json, tuple[str, Unread] | None]:
+    """Return the policy without the statements that are not known, and the first of those."""
+    statements = walk(found.value, ("Statement",))
+    listed = statements if isinstance(statements, list) else [] if statements is None else [statements]
+    kept = [one for one in listed if first_unread(one) is None]
+    gap = next(
+        (hit for i, one in enumerate(listed) if (hit := first_unread(one, f"{found.route}.Statement[{i}]"))), None
+    )
+    version = walk(found.value, ("Version",))
+    return {"Version": version if isinstance(version, str) else "2012-10-17", "Statement": kept}, gap
+
+
+def _probes(arn: str) -> list[tuple[str, str]]:
+    return [*((action, arn) for action in _BUCKET_ACTIONS), *((action, f"{arn}/any/key") for action in _OBJECT_ACTIONS)]
+
+
+def _denied(policy: Mapping[str, Json], action: str, resource: str, scope: Scope) -> bool:
+    """Tell whether a bucket policy denies an action over plain HTTP to whoever asks.
+
+    A request without TLS has no version of it; AWS counts `NumericLessThan s3:TlsVersion` as refusing it
+    (https://repost.aws/knowledge-center/s3-enforce-modern-tls).
+    """
+    if not policy["Statement"]:
+        return False
+    try:
+        policies = Policies(resource=Policy.parse(policy, "the bucket policy"))
+    except PolicyError:
+        return False
+    context = {"aws:SecureTransport": "false", "s3:TlsVersion": "0"}
+    decisions = (
+        decide(
+            Request(who, action, resource, context, unlisted="unknowable", resource_account=scope.me.node.account.id),
+            policies,
+        )
+        for who in ("*", *_callers(scope))
+    )
+    return all(decision.effect == "explicit_deny" for decision in decisions)
+
+
+def _callers(scope: Scope) -> Iterator[str]:
+    for node in ("exporter", "replication_role"):
+        resource = scope.resource(node)
+        if resource is not None and resource.arn:
+            yield resource.arn
+
+
+def _denials(policy: Json) -> Json:
+    statements = walk(policy, ("Statement",))
+    listed = statements if isinstance(statements, list) else [statements]
+    return [one.get("Sid", "a Deny") for one in listed if walk(one, ("Effect",)) == "Deny"] or "no Deny"
+
+
+def _open(probes: list[tuple[str, str]], arn: str) -> Text | None:
+    if len(probes) == len(_probes(arn)):
+        return None
+    if all(resource == arn for _, resource in probes):
+        return Text(
+            f"The objects are covered and the bucket itself is not: add {arn} to the resources.",
+            f"オブジェクトは対象ですが、バケット自体が含まれていません。Resource に {arn} を加えてください。",
+        )
+    if all(resource != arn for _, resource in probes):
+        return Text(
+            f"The bucket itself is covered and its objects are not: add {arn}/* to the resources.",
+            f"バケット自体は対象ですが、オブジェクトが含まれていません。Resource に {arn}/* を加えてください。",
+        )
+    action, resource = probes[0]
+    return Text(f"{action} on {resource} is not denied.", f"{resource} への {action} が拒否されていません。")
+
+
+def _reads_data_only(found: Found, _wanted: Json, scope: Scope) -> Iterable[Evidence]:
+    where = _location(found)
+    if where.unread is not None:
+        return (unknown_at(where.route, where.unread, "a folder of export data", scope),)
+    if "Symlink" in str(walk(found.value, ("StorageDescriptor", "InputFormat"))) or not isinstance(where.value, str):
+        return ()
+    matched = re.fullmatch(r"s3[an]?://([^/]+)/?(.*)", where.value)
+    if matched is None:
+        return (object_to(where, "s3://bucket/folder/data/", scope),)
+    bucket, folder = matched[1], matched[2]
+    names = [one.attributes["Name"] for one in _buckets(scope)]
+    if bucket not in names:
+        close = similar(bucket, names)
+        note = Text(f"Did you mean {close}?", f"{close} の間違いではありませんか。")
+        return (object_to(where, f"s3://{close}/", scope, note=note),) if close else ()
+    return _judge_folder(where, bucket, folder if folder.endswith("/") or not folder else f"{folder}/", scope)
+
+
+def _judge_folder(where: Found, bucket: str, folder: str, scope: Scope) -> tuple[Evidence, ...]:
+    prefix = export_prefix(scope)
+    reach = re.compile(
+        "".join("[^/]+" if part.startswith("${") else re.escape(part) for part in re.split(r"(\$\{[^}]*\})", folder))
+    )
+    read = [key for key in export_keys(prefix) if reach.match(key)]
+    run = re.match(re.escape(prefix) + r"\d{14}-[0-9a-f]{8}/(.*)", folder)
+    if (run and not run[1].startswith("data/")) or any("/manifest-" in key for key in read):
+        note = Text(
+            "Athena reads every object below the location, manifests and checksums included, and cannot leave any out.",
+            "Athena は場所の下にあるオブジェクトをマニフェストやチェックサムも含めてすべて読み、除外はできません。",
+        )
+        return (object_to(where, f"s3://{bucket}/{prefix}…/data/", scope, note=note),)
+    slip = None if read or run else miss(folder, f"{prefix}data/")
+    return (object_to(where, f"s3://{bucket}/{prefix}…/data/", scope, note=slip),) if slip else ()
+
+
+def _location(found: Found) -> Found:
+    """Return where the table's data lie: by partition projection's template, else by the table's location."""
+    template = walk(found.value, ("Parameters", "storage.location.template"))
+    if template is not None and str(walk(found.value, ("Parameters", "projection.enabled"))).lower() == "true":
+        return Found(template, f"{found.route}.Parameters.storage.location.template")
+    return Found(walk(found.value, ("StorageDescriptor", "Location")), f"{found.route}.StorageDescriptor.Location")
+
+
+def _buckets(scope: Scope) -> Iterator[Resource]:
+    for node in ("destination_bucket", "source_bucket"):
+        resource = scope.resource(node)
+        if resource is not None and "Name" in resource.attributes:
+            yield resource
+
+
+def _both_blocks(_wanted: Json, _at: str) -> tuple[str, ...]:
+    return ("subject.PublicAccessBlock", "subject.AccountPublicAccessBlock")
+
+
+_TRUE: Json = {"const": True}
+
+BUCKETS = (
+    Predicate(
+        "blocks_public_access",
+        _blocks_public_access,
+        _TRUE,
+        Text(
+            "Each of the four flags of Block Public Access is on, at the bucket or at its account.",
+            "ブロックパブリックアクセスの 4 つのフラグが、バケットかアカウントのどちらかですべて有効である。",
+        ),
+        needs=_both_blocks,
+        example="{blocks_public_access: true}",
+    ),
+    Predicate(
+        "denies_plain_http",
+        _denies_plain_http,
+        _TRUE,
+        Text(
+            "The bucket policy denies everyone every action on the bucket and its objects without TLS.",
+            "バケットポリシーが、TLS を使わないリクエストを、"
+            "バケットとオブジェクトの全アクションについて全員に拒否する。",
+        ),
+        example="{at: Policy, denies_plain_http: true}",
+    ),
+    Predicate(
+        "reads_data_only",
+        _reads_data_only,
+        _TRUE,
+        Text(
+            "The table's location holds exported data files and none of the manifests beside them.",
+            "テーブルの場所にあるのはエクスポートのデータファイルだけで、マニフェストは含まれない。",
+        ),
+        needs=lambda _wanted, _at: ("?source_bucket.ExportPrefix", "?destination_bucket.Name"),
+        example="{at: Table, reads_data_only: true}",
+    ),
+)

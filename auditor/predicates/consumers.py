@@ -1,0 +1,201 @@
+"""Predicates about what stands at the end of a notification: can_receive, stays_out_of_loops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from auditor.model import Evidence, Json, Text, Unread
+from auditor.predicates.exports import all_of, any_of
+from auditor.predicates.notifications import CREATED, entries
+from auditor.scope import Found, Predicate, Scope, object_to, unknown_at, walk
+
+_GONE = frozenset(
+    {
+        "ResourceNotFoundException",
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "QueueDoesNotExist",
+        "NonExistentQueue",
+        "NotFound",
+        "NotFoundException",
+    }
+)
+"""What Lambda, SQS, SNS and EventBridge answer about what is not there: that is knowledge, and no refusal."""
+
+_FIFO = Text("S3 delivers to standard queues and topics only.", "S3 が通知できるのは標準のキューとトピックだけです。")
+
+
+def _can_receive(_found: Found, _wanted: Json, scope: Scope) -> Iterable[Evidence]:
+    kind = str(scope.take("subject.Kind"))
+    first = scope.find(f"subject.{_FIRST[kind]}")
+    if first.unread is not None and first.unread.reason in _GONE:
+        note = Text(
+            "S3 drops events for what is not there, silently.", "宛先が存在しないイベントは、S3 が黙って捨てます。"
+        )
+        return (object_to(Found(first.unread.reason, first.route), f"a {kind} that exists", scope, note=note),)
+    return [*_same_region(kind, scope), *_JUDGES[kind](scope)]
+
+
+def _same_region(kind: str, scope: Scope) -> Iterator[Evidence]:
+    mine, bucket = scope.find("subject.Region"), scope.find("source_bucket.Region")
+    if bucket.unread is not None:
+        yield unknown_at(bucket.route, bucket.unread, f"{mine.value}", scope)
+    elif bucket.value is not None and mine.value != bucket.value:
+        if kind == "events.rule":
+            yield _forwarded(mine, scope)
+            return
+        note = Text(
+            "S3 notifies only within the bucket's Region.",
+            "S3 が通知できるのはバケットと同じリージョンの宛先だけです。",
+        )
+        yield object_to(mine, bucket.value, scope, note=note)
+
+
+def _forwarded(found: Found, scope: Scope) -> Evidence:
+    """Return the doubt about a rule elsewhere: another rule, not part of the pipeline, may send the events on to it."""
+    gap = Unread("NotDeclared", detail="S3's events arrive at the default bus of the bucket's account and Region")
+    note = Text(
+        "S3's events arrive at the default bus of the bucket's own account and Region. A rule there may send them on "
+        "to this one; "
+        "it is not part of the pipeline.",
+        "S3 のイベントはバケットと同じアカウント・リージョンのデフォルトバスに届きます。"
+        "そこからこのルールへ転送されている"
+        "可能性がありますが、転送ルールはパイプラインに書かれていません。",
+    )
+    return unknown_at(found.route, gap, "where S3's events arrive", scope, note=note)
+
+
+def _judge_function(scope: Scope) -> Iterator[Evidence]:
+    state = scope.find("subject.Configuration.State")
+    if state.unread is not None:
+        yield unknown_at(state.route, state.unread, "Active", scope)
+    elif state.value in {"Failed", "Inactive"}:
+        reason = walk(scope.find("subject.Configuration.StateReason").value, ())
+        yield object_to(state, "Active", scope, note=_because(reason))
+    reserved = scope.find("subject.Concurrency.ReservedConcurrentExecutions")
+    if reserved.unread is not None:
+        yield unknown_at(reserved.route, reserved.unread, "not 0", scope)
+    elif reserved.value == 0:
+        note = Text("With 0 reserved the function never runs.", "予約済み同時実行数が 0 の関数は一切実行されません。")
+        yield object_to(reserved, "not 0", scope, note=note)
+
+
+def _because(reason: Json) -> Text | None:
+    return Text(f"Lambda says: {reason}", f"Lambda の説明: {reason}") if isinstance(reason, str) else None
+
+
+def _judge_queue(scope: Scope) -> Iterator[Evidence]:
+    yield from _standard(scope, "FifoQueue")
+
+
+def _judge_topic(scope: Scope) -> Iterator[Evidence]:
+    yield from _standard(scope, "FifoTopic")
+
+
+def _standard(scope: Scope, flag: str) -> Iterator[Evidence]:
+    arn, found = scope.find("subject.Arn"), scope.find(f"subject.Attributes.{flag}")
+    if str(arn.value).endswith(".fifo"):
+        yield object_to(arn, "a standard queue or topic", scope, note=_FIFO)
+    elif found.unread is not None:
+        yield unknown_at(found.route, found.unread, "false", scope)
+    elif str(found.value).lower() == "true":
+        yield object_to(found, "false", scope, note=_FIFO)
+
+
+def _judge_rule(scope: Scope) -> Iterator[Evidence]:
+    state, targets = scope.find("subject.Rule.State"), scope.find("subject.Targets")
+    if state.unread is not None:
+        yield unknown_at(state.route, state.unread, "ENABLED", scope)
+    elif state.value == "DISABLED":
+        yield object_to(state, "ENABLED", scope)
+    if targets.unread is not None:
+        yield unknown_at(targets.route, targets.unread, "a target", scope)
+    elif not targets.value:
+        yield object_to(targets, "a target", scope)
+    bus, owner = scope.find("subject.Bus"), scope.find("subject.Account")
+    if bus.unread is None and bus.value not in (None, "default"):
+        yield _forwarded(bus, scope)
+    elif scope.resource("source_bucket") is not None and owner.value != scope.find("source_bucket.Account").value:
+        yield _forwarded(owner, scope)
+
+
+_FIRST: Mapping[str, str] = {
+    "lambda.function": "Configuration",
+    "sqs.queue": "Attributes",
+    "sns.topic": "Attributes",
+    "events.rule": "Rule",
+}
+_JUDGES: Mapping[str, Callable[[Scope], Iterator[Evidence]]] = {
+    "lambda.function": _judge_function,
+    "sqs.queue": _judge_queue,
+    "sns.topic": _judge_topic,
+    "events.rule": _judge_rule,
+}
+
+
+def _stays_out_of_loops(found: Found, _wanted: Json, scope: Scope) -> Iterator[Evidence]:
+    """Object to a destination of asynchronous invocations that wakes the function again."""
+    own = str(scope.take("subject.Arn"))
+    for outcome in ("OnSuccess", "OnFailure"):
+        route = f"{found.route}.DestinationConfig.{outcome}.Destination"
+        target = Found(walk(found.value, ("DestinationConfig", outcome, "Destination")), route)
+        if target.unread is not None:
+            yield unknown_at(route, target.unread, "nothing that wakes the function again", scope)
+        elif isinstance(target.value, str) and (target.value == own or target.value.startswith(f"{own}:")):
+            note = Text(
+                "Each invocation is handed to the function itself, which runs again, and again.",
+                "呼び出しの結果が関数自身に渡され、際限なく実行され続けます。",
+            )
+            yield object_to(target, "nothing that wakes the function again", scope, note=note)
+        elif target.value is not None and target.value == scope.find("source_bucket.Arn").value:
+            yield from _into_the_bucket(target, own, scope)
+
+
+def _into_the_bucket(target: Found, own: str, scope: Scope) -> Iterator[Evidence]:
+    # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html: where Lambda puts the records.
+    key = f"aws/lambda/async/{scope.take('subject.Name')}/2026/01/15/2026-01-15T00.00.00-0a1b2c3d.json"
+    notification = Found(scope.take("source_bucket.Notification"), "source_bucket.Notification")
+    woken = any_of(
+        all_of((one.tells(own), any_of(one.hears(event) for event in CREATED), one.admits(key)))
+        for one in entries(notification)
+    )
+    if isinstance(woken, Unread):
+        yield unknown_at(target.route, woken, "another bucket", scope)
+    elif woken:
+        note = Text(
+            f"A failed run leaves a record at {key.rsplit('/', 4)[0]}/…, which raises an event that wakes the "
+            f"function again.",
+            f"失敗の記録が {key.rsplit('/', 4)[0]}/… に置かれ、そのイベントが再び関数を起動します。",
+        )
+        yield object_to(target, "another bucket", scope, note=note)
+
+
+def _all_facets(_wanted: Json, _at: str) -> tuple[str, ...]:
+    facets = ("Configuration", "Concurrency", "Attributes", "Rule", "Targets")
+    return (*(f"subject.{facet}" for facet in facets), "?source_bucket.Region")
+
+
+CONSUMERS = (
+    Predicate(
+        "can_receive",
+        _can_receive,
+        {"const": True},
+        Text(
+            "What S3 notifies exists, is of a sort that S3 supports, lies in the bucket's Region, and is not "
+            "switched off.",
+            "通知先が存在し、S3 が対応する種類で、バケットと同じリージョンにあり、停止されていない。",
+        ),
+        needs=_all_facets,
+        example="{can_receive: true}",
+    ),
+    Predicate(
+        "stays_out_of_loops",
+        _stays_out_of_loops,
+        {"const": True},
+        Text(
+            "What the function's asynchronous invocations hand on does not wake the function again.",
+            "関数の非同期呼び出しの送信先が、関数自身を再び起動しない。",
+        ),
+        needs=lambda _wanted, _at: ("?source_bucket.Notification",),
+        example="{at: EventInvokeConfig, stays_out_of_loops: true}",
+    ),
+)

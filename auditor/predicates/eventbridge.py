@@ -1,0 +1,72 @@
+"""The event that EventBridge gets for a new object, and which parts of a rule's pattern it does not meet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from auditor.kinds.event_patterns import Between, Leaf, leaves
+from auditor.model import Evidence, Json, Unread
+from auditor.predicates.notifications import REASONS
+from auditor.scope import Found, Scope, object_to, unknown_at
+
+_SIZES = Between(1, 5 * 2**40)
+
+
+def object_created(scope: Scope, key: Json, event: str) -> Json:
+    """Return the event that S3 sends to EventBridge for a new object, as far as it is known beforehand.
+
+    Its shape is in the S3 User Guide, ev-events.
+    """
+    unknown = Unread("OnlyInTheEvent")
+    bucket = "source_bucket"
+    region = scope.find(f"{bucket}.Region").value
+    return {
+        "version": "0",
+        "id": unknown,
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "account": scope.find(f"{bucket}.Account").value,
+        "time": unknown,
+        "region": region,
+        "resources": [scope.find(f"{bucket}.Arn").value],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": scope.find(f"{bucket}.Name").value},
+            "object": {"key": key, "size": _SIZES, "etag": unknown, "version-id": unknown, "sequencer": unknown},
+            "request-id": unknown,
+            "requester": unknown,
+            "source-ip-address": unknown,
+            "reason": REASONS[event],
+        },
+    }
+
+
+def unlike(pattern: Found, events: list[Json], scope: Scope) -> Iterator[Evidence]:
+    """Yield the parts of a pattern that one of the events does not meet, each once."""
+    if pattern.unread is not None:
+        yield unknown_at(pattern.route, pattern.unread, "a pattern that matches Object Created", scope)
+        return
+    if pattern.value is None:
+        yield object_to(pattern, "a pattern that matches Object Created", scope)
+        return
+    worst: dict[str, Leaf] = {}
+    for event in events:
+        for leaf in leaves(pattern.value, event, pattern.route):
+            if leaf.meets is not True and (leaf.route not in worst or leaf.meets is False):
+                worst[leaf.route] = leaf
+    proven = [leaf for leaf in worst.values() if leaf.meets is False]
+    for leaf in proven or worst.values():
+        if leaf.meets is False:
+            yield object_to(Found(leaf.wanted, leaf.route), _shown(leaf), scope)
+        else:
+            gap = (
+                leaf.wanted
+                if isinstance(leaf.wanted, Unread)
+                else Unread("NotEvaluated", detail="this part of the pattern")
+            )
+            yield unknown_at(leaf.route, gap, _shown(leaf), scope)
+
+
+def _shown(leaf: Leaf) -> Json:
+    known = leaf.found if isinstance(leaf.found, str | int | float | bool | list) else None
+    return f"matches {known}" if known is not None else "matches an exported object"

@@ -1,0 +1,274 @@
+"""Predicates about lifecycle rules as they meet exports: manages, outlasts, expires_in_step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from auditor.model import Evidence, Json, Text, Unread
+from auditor.predicates.exports import (
+    Maybe,
+    admits,
+    all_of,
+    any_of,
+    export_keys,
+    export_prefix,
+    gap,
+    miss,
+    narrowed,
+    options,
+    rule_prefix,
+    same,
+)
+from auditor.scope import Found, Predicate, Scope, object_to, steps, unknown_at, walk
+
+_SIZES = ("ObjectSizeGreaterThan", "ObjectSizeLessThan")
+_ACTIONS: Mapping[str, tuple[str, ...]] = {
+    "Expiration": ("Expiration.Days", "Expiration.Date"),
+    "NoncurrentVersionExpiration": ("NoncurrentVersionExpiration.NoncurrentDays",),
+    "AbortIncompleteMultipartUpload": ("AbortIncompleteMultipartUpload.DaysAfterInitiation",),
+}
+_ANY = (*(route for routes in _ACTIONS.values() for route in routes), "Transitions", "NoncurrentVersionTransitions")
+_ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
+"""S3 does not replicate objects in these classes (S3UG replication-what-is-isnot-replicated)."""
+
+
+def _rules(found: Found) -> Iterator[Found]:
+    rules = walk(found.value, ("Rules",))
+    if isinstance(rules, Unread):
+        yield Found(rules, f"{found.route}.Rules")
+    elif isinstance(rules, list | tuple):
+        yield from (Found(rule, f"{found.route}.Rules[{index}]") for index, rule in enumerate(rules))
+
+
+def _enabled(rule: Found) -> Maybe:
+    return rule.value if isinstance(rule.value, Unread) else same(walk(rule.value, ("Status",)), "Enabled")
+
+
+def _applies(rule: Found, key: str) -> Maybe:
+    """Tell whether an Enabled rule applies to an export object whatever its size; exports have no tags."""
+    sized = narrowed(rule.value, *_SIZES) if not isinstance(rule.value, Unread) else rule.value
+    return all_of((_enabled(rule), admits(rule.value, key), sized if isinstance(sized, Unread) else not sized))
+
+
+def _does(rule: Found, action: str) -> Maybe:
+    """Tell whether a rule has an action (`any`: one that moves or removes something)."""
+    if isinstance(rule.value, Unread):
+        return rule.value
+    values = [walk(rule.value, steps(route)) for route in (_ANY if action == "any" else _ACTIONS[action])]
+    return any_of(one if isinstance(one, Unread) else one not in (None, [], 0) for one in values)
+
+
+def _manages(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
+    rules = list(_rules(found))
+    prefix = export_prefix(scope)
+    verdict = all_of(
+        any_of(all_of((_applies(rule, key), _does(rule, wanted))) for rule in rules) for key in export_keys(prefix)
+    )
+    if verdict is True:
+        return ()
+    said = "an action" if wanted == "any" else str(wanted)
+    if isinstance(verdict, Unread):
+        doubt = next(
+            rule
+            for rule in rules
+            if any(
+                isinstance(all_of((_applies(rule, key), _does(rule, wanted))), Unread) for key in export_keys(prefix)
+            )
+        )
+        return (unknown_at(*gap(doubt.value, doubt.route), f"an Enabled rule with {said} for {prefix}", scope),)
+    return (_nearest(found, [rule for rule in rules if _does(rule, wanted) is True], prefix, said, scope),)
+
+
+def _nearest(found: Found, doing: list[Found], prefix: str, said: str, scope: Scope) -> Evidence:
+    """Return the objection of the rule that comes closest: it has the action, but not for all exports."""
+    wanted = f"an Enabled rule with {said} for {prefix}"
+    for rule in doing:
+        covers = all_of(admits(rule.value, key) for key in export_keys(prefix)) is True
+        if covers and walk(rule.value, ("Status",)) != "Enabled":
+            return object_to(Found(walk(rule.value, ("Status",)), f"{rule.route}.Status"), "Enabled", scope)
+    for rule in doing:
+        if narrowed(rule.value, "Tag", "Tags", *_SIZES) is True:
+            note = Text(
+                "DynamoDB writes exports without tags and in all sizes: a rule that filters by tag never applies to "
+                "them, one that "
+                "filters by size leaves the small manifests out.",
+                "DynamoDB のエクスポートにはタグがなく、サイズもさまざまです。タグで絞るルールは適用されず、"
+                "サイズで絞るルールは小さなマニフェストを取りこぼします。",
+            )
+            filters = Found(walk(rule.value, ("Filter",)), f"{rule.route}.Filter")
+            return object_to(filters, f"all of {prefix}", scope, note=note)
+        reach = str(rule_prefix(rule.value))
+        if not prefix.startswith(reach):
+            where = Found(reach, f"{rule.route}.{_prefix_route(rule.value)}")
+            return object_to(where, f"a prefix of {prefix}", scope, note=miss(reach, prefix))
+    return object_to(
+        found, wanted, scope, shown=None if found.value is None else [_told(rule) for rule in _rules(found)]
+    )
+
+
+def _told(rule: Found) -> str:
+    name, status = walk(rule.value, ("ID",)) or "a rule", walk(rule.value, ("Status",))
+    actions = [
+        action for action in (*_ACTIONS, "Transitions", "NoncurrentVersionTransitions") if walk(rule.value, (action,))
+    ]
+    return f"{name} ({status}): {', '.join(actions) or 'nothing'}"
+
+
+def _prefix_route(rule: Json) -> str:
+    routes = ("Filter.And.Prefix", "Filter.Prefix", "Prefix")
+    return next((route for route in routes if walk(rule, steps(route)) is not None), "Filter")
+
+
+def _outlasts(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
+    """Object to what takes exports away before the given age: expiration, and archiving out of replication's reach."""
+    (days,) = options(wanted, "days")
+    keys = export_keys(export_prefix(scope))
+    for rule in _rules(found):
+        # A rule limited by size still hits those exports that have the size.
+        hits = all_of((_enabled(rule), any_of(admits(rule.value, key) for key in keys)))
+        if hits is False:
+            continue
+        for here, age in _ends(rule, scope):
+            if isinstance(age, Unread) or (isinstance(hits, Unread) and age < days):
+                reason = age if isinstance(age, Unread) else hits
+                yield unknown_at(
+                    here.route, reason if isinstance(reason, Unread) else Unread("NotRead"), f"at least {days}", scope
+                )
+            elif age < days:
+                yield object_to(here, f"at least {days} days", scope)
+
+
+def _ends(rule: Found, scope: Scope) -> Iterator[tuple[Found, float | Unread]]:
+    """Yield where a rule takes current objects away, and at which age in days; an unread part yields itself."""
+    if isinstance(rule.value, Unread):
+        yield rule, rule.value
+        return
+    yield from _age(Found(walk(rule.value, ("Expiration",)), f"{rule.route}.Expiration"), scope)
+    moves = walk(rule.value, ("Transitions",))
+    if isinstance(moves, Unread):
+        yield Found(moves, f"{rule.route}.Transitions"), moves
+        return
+    for index, move in enumerate(moves or []):
+        if walk(move, ("StorageClass",)) in _ARCHIVES:
+            yield from _age(Found(move, f"{rule.route}.Transitions[{index}]"), scope)
+
+
+def _age(action: Found, scope: Scope) -> Iterator[tuple[Found, float | Unread]]:
+    days = Found(walk(action.value, ("Days",)), f"{action.route}.Days")
+    date = Found(walk(action.value, ("Date",)), f"{action.route}.Date")
+    if isinstance(days.value, Unread | int | float):
+        yield days, days.value
+    if isinstance(date.value, Unread):
+        yield date, date.value
+    elif date.value is not None and scope.snapshot.taken_at and str(date.value)[:10] <= scope.snapshot.taken_at[:10]:
+        # From its date on, S3 applies the action to every object that qualifies, day after day.
+        yield date, 0
+
+
+def _expires_in_step(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
+    other = Found(scope.take(wanted), str(wanted))
+    for key in export_keys(export_prefix(scope)):
+        here, there = _expiry(found, key), _expiry(other, key)
+        gaps = [(side, one) for side, one in ((found, here), (other, there)) if isinstance(one[1], Unread)]
+        if gaps:
+            side, (_, why) = gaps[0]
+            yield unknown_at(
+                side.route, why if isinstance(why, Unread) else Unread("NotRead"), "when exports expire", scope
+            )
+            return
+        if objection := _out_of_step(found, here, there, scope):
+            yield objection
+            return
+
+
+def _out_of_step(found: Found, here: Expiry, there: Expiry, scope: Scope) -> Evidence | None:
+    (mine, days), (theirs, other_days) = here, there
+    if mine is None and theirs is not None:
+        note = Text(
+            "The source expires its exports, and the destination keeps the replicas for ever: lifecycle actions are "
+            "not replicated.",
+            "送信元ではエクスポートが期限切れになりますが、送信先のレプリカは残り続けます。"
+            "ライフサイクルの動作はレプリケートされません。",
+        )
+        return object_to(found, f"exports expire, as in {theirs.route}", scope, note=note, shown="never")
+    if mine is not None and theirs is None:
+        note = Text(
+            "The destination expires the replicas, and the source keeps the exports for ever.",
+            "送信先のレプリカは期限切れになりますが、送信元のエクスポートは残り続けます。",
+        )
+        return object_to(mine, "the source expires its exports too", scope, note=note)
+    if mine is not None and isinstance(days, int) and isinstance(other_days, int) and days < other_days:
+        note = Text(
+            "A replica's age counts from the original's creation: what arrives late, or is replicated afterwards, is "
+            "removed at once.",
+            "レプリカの経過日数は元のオブジェクトの作成日から数えます。"
+            "遅れて届いたものや後からレプリケートしたものは、すぐに削除されます。",
+        )
+        return object_to(mine, f"at least {other_days}, as in the source", scope, note=note)
+    return None
+
+
+Expiry = tuple[Found | None, Json]
+
+
+def _expiry(side: Found, key: str) -> Expiry:
+    """Return what expires an object on one side first, and its days (`None` for a date), or why that is not known."""
+    best: Expiry = (None, None)
+    for rule in _rules(side):
+        hits = all_of((_applies(rule, key), _does(rule, "Expiration")))
+        if isinstance(hits, Unread):
+            return None, hits
+        if not hits:
+            continue
+        days = walk(rule.value, ("Expiration", "Days"))
+        if isinstance(days, Unread):
+            return None, days
+        route = f"{rule.route}.Expiration.{'Days' if days is not None else 'Date'}"
+        found = Found(days if days is not None else walk(rule.value, ("Expiration", "Date")), route)
+        if best[0] is None or days is None or (isinstance(best[1], int) and days < best[1]):
+            best = (found, days)
+    return best
+
+
+LIFECYCLE = (
+    Predicate(
+        "manages",
+        _manages,
+        {"enum": ["any", *_ACTIONS]},
+        Text(
+            "Enabled lifecycle rules have this action (`any`: some action) for every exported object, whatever its "
+            "size.",
+            "有効なライフサイクルルールが、サイズを問わずすべてのエクスポートに対してこのアクション（`any` "
+            "なら何らかのアクション）を持つ。",
+        ),
+        example="{at: Lifecycle, manages: AbortIncompleteMultipartUpload}",
+    ),
+    Predicate(
+        "outlasts",
+        _outlasts,
+        {
+            "type": "object",
+            "properties": {"days": {"type": "number", "minimum": 1}},
+            "required": ["days"],
+            "additionalProperties": False,
+        },
+        Text(
+            "No Enabled rule expires exports, or moves them to an archive class that is not replicated, before this "
+            "age.",
+            "有効なルールが、この日数より前にエクスポートを期限切れにしたり、"
+            "レプリケートできないアーカイブクラスへ移したりしない。",
+        ),
+        example="{at: Lifecycle, outlasts: {days: 3}}",
+    ),
+    Predicate(
+        "expires_in_step",
+        _expires_in_step,
+        {"type": "string"},
+        Text(
+            "Exports expire here if and only if they do at the other bucket, and no sooner.",
+            "もう一方のバケットでエクスポートが期限切れになるならここでもなり、しかもそれより早くはならない。",
+        ),
+        needs=lambda wanted, _at: (str(wanted),),
+        example="{at: Lifecycle, expires_in_step: source_bucket.Lifecycle}",
+    ),
+)
