@@ -163,7 +163,7 @@ def _invented(case: Case) -> Iterator[str]:
                 if facet not in KINDS[kind].facets:
                     if facet not in {"Arn", "Name", "Account", "Region", "Prefix", "ExportPrefix"}:
                         yield f"{name} has no facet {facet}"
-                elif document is not None and (problem := shapes.document_problem(kind, facet, document)):
+                elif document is not None and (problem := shapes.document_problem(kind, facet, _opened(document))):
                     yield f"{name}.{facet}: {problem}"
         elif name not in _CASE_WORDS:
             yield f"there is no node {name}"

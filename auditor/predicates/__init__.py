@@ -4,7 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from auditor.predicates.access import ACCESS
+from auditor.predicates.buckets import BUCKETS
+from auditor.predicates.consumers import CONSUMERS
+from auditor.predicates.events import EVENTS
+from auditor.predicates.health_exports import HEALTH_EXPORTS
+from auditor.predicates.health_replication import HEALTH_REPLICATION
+from auditor.predicates.lifecycle import LIFECYCLE
+from auditor.predicates.notifications import NOTIFICATIONS
+from auditor.predicates.ranking import RANKING
+from auditor.predicates.replicas import REPLICAS
+from auditor.predicates.replication import REPLICATION
 from auditor.predicates.values import VALUES
 from auditor.scope import Predicate
 
-PREDICATES: Mapping[str, Predicate] = {row.name: row for row in (*VALUES,)}
+PREDICATES: Mapping[str, Predicate] = {
+    row.name: row
+    for row in (
+        *VALUES,
+        *ACCESS,
+        *HEALTH_EXPORTS,
+        *EVENTS,
+        *NOTIFICATIONS,
+        *CONSUMERS,
+        *REPLICATION,
+        *RANKING,
+        *REPLICAS,
+        *HEALTH_REPLICATION,
+        *LIFECYCLE,
+        *BUCKETS,
+    )
+}

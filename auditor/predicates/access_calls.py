@@ -1,0 +1,353 @@
+"""What the parts of a pipeline ask of AWS: the requests that exports, replication, events and keys lead to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from auditor.iam import Request
+from auditor.iam.contexts import (
+    Circumstances,
+    api_call,
+    assume_replication_role,
+    export_kms,
+    export_write,
+    notification,
+    replication,
+    replication_kms,
+)
+from auditor.model import Json, Unread
+from auditor.predicates.access_keys import Key, export_encryption, replica_key, source_keys
+from auditor.predicates.exports import Maybe, any_of, export_prefix, full_export_keys, same
+from auditor.predicates.notifications import entries
+from auditor.predicates.replication import Contest, winners
+from auditor.scope import NotRead, Scope
+
+DELIVERY: Mapping[str, str] = MappingProxyType(
+    {"lambda.function": "lambda:InvokeFunction", "sqs.queue": "sqs:SendMessage", "sns.topic": "sns:Publish"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One thing that must be allowed.
+
+    `variants` are the forms that the request may take, of which nobody knows which; `caller` the role's node (empty: a
+    service), `guard` the route of the policy at the resource (empty: the pipeline has no node for it), `on` the resource
+    as a pattern to grant. `needed` is unread where it is not known whether the request is made; `instead` is a request
+    that does as well.
+    """
+
+    variants: tuple[Request, ...]
+    caller: str
+    guard: str
+    on: str
+    needed: Maybe = True
+    instead: Request | None = None
+
+    @property
+    def action(self) -> str:
+        """Return the IAM action."""
+        return self.variants[0].action
+
+
+def text_at(scope: Scope, route: str) -> str:
+    """Return the text at a route, or raise `NotRead`; an absent one is unread too, for nothing can be asked of it."""
+    value = scope.take(route)
+    if not isinstance(value, str):
+        raise NotRead(route, Unread("NotDeclared", detail=f"{route} is not known"))
+    return value
+
+
+def role_arn(scope: Scope, node: str) -> str:
+    """Return a role's ARN with its path: as IAM tells it, as it is declared, or as the bucket names its own role."""
+    found = scope.find(f"{node}.Arn")
+    if isinstance(found.value, str):
+        return found.value
+    known = scope.resource(node)
+    declared = known.node.id if known else ""
+    if declared.startswith("arn:"):
+        return declared
+    if node == "replication_role" and scope.resource("source_bucket"):
+        used = scope.find("source_bucket.Replication.Role").value
+        if declared and isinstance(used, str) and used.rpartition("/")[2] == declared.rpartition("/")[2]:
+            return used
+    raise NotRead(found.route, found.unread or Unread("NotDeclared", detail="the role's ARN is not known"))
+
+
+def around(scope: Scope, place: str, role: str = "") -> Circumstances:
+    """Return what is known around a request to the resource at a node: its Region, and the tags of the role that asks."""
+    region = scope.find(f"{place}.Region").value
+    return Circumstances(region=region if isinstance(region, str) else None, tags=_tags(scope, role) if role else None)
+
+
+def _tags(scope: Scope, role: str) -> Mapping[str, str] | None:
+    known = scope.find(f"{role}.Role").value
+    if not isinstance(known, Mapping) or isinstance(known.get("Tags"), Unread):
+        return None
+    listed = known.get("Tags") or []
+    return {str(tag.get("Key")): str(tag.get("Value")) for tag in listed if isinstance(tag, Mapping)}
+
+
+def _export_start(scope: Scope) -> Iterator[Ask]:
+    if scope.resource("table"):
+        arn, account = text_at(scope, "table.Arn"), text_at(scope, "table.Account")
+        role = role_arn(scope, "exporter")
+        action = "dynamodb:ExportTableToPointInTime"
+        request = api_call(role, action, arn, owner=account, around=around(scope, "table", "exporter"))
+        yield Ask((request,), "exporter", "table.Policy", arn)
+
+
+def _export_writes(scope: Scope) -> Iterator[Ask]:
+    if not scope.resource("source_bucket"):
+        return
+    bucket, account = text_at(scope, "source_bucket.Arn"), text_at(scope, "source_bucket.Account")
+    role, known = role_arn(scope, "exporter"), around(scope, "source_bucket", "exporter")
+    below = f"{bucket}/{scope.find('source_bucket.Prefix').value or ''}*"
+    keys = full_export_keys(export_prefix(scope))
+    for action in ("s3:PutObject", "s3:AbortMultipartUpload", "s3:PutObjectAcl"):
+        forms = export_encryption(scope) if action == "s3:PutObject" else (("", ""),)
+        for key in (keys[0], keys[2]):
+            requests = (
+                export_write(role, action, f"{bucket}/{key}", owner=account, sse=sse, sse_key=used, around=known)
+                for sse, used in forms
+            )
+            yield Ask(tuple(requests), "exporter", "source_bucket.Policy", below)
+
+
+def _export_keys(scope: Scope) -> Iterator[Ask]:
+    if not scope.resource("source_bucket"):
+        return
+    for key in source_keys(scope):
+        role, known = role_arn(scope, "exporter"), around(scope, "source_bucket", "exporter")
+        for action in ("kms:GenerateDataKey", "kms:Decrypt"):
+            objects = _encrypted(scope, key, "source_bucket")
+            requests = (export_kms(role, action, key.arn, object_arn=one, around=known) for one in objects)
+            yield Ask(tuple(requests), "exporter", key.guard, key.arn, key.used)
+
+
+def _encrypted(scope: Scope, key: Key, bucket: str) -> tuple[str, ...]:
+    """Return what the encryption context may say: an object's ARN, or the bucket's where it has a Bucket Key."""
+    arn = text_at(scope, f"{bucket}.Arn")
+    one = f"{arn}/{full_export_keys(export_prefix(scope))[0]}"
+    if isinstance(key.bucket_key, Unread):
+        return one, arn
+    return (arn if key.bucket_key else one,)
+
+
+def _replication_reads(scope: Scope) -> Iterator[Ask]:
+    if not scope.resource("source_bucket"):
+        return
+    bucket, account = text_at(scope, "source_bucket.Arn"), text_at(scope, "source_bucket.Account")
+    role, known = role_arn(scope, "replication_role"), around(scope, "source_bucket", "replication_role")
+
+    def ask(action: str, resource: str, on: str, needed: Maybe = True, instead: str = "") -> Ask:
+        made = [
+            replication(role, one, resource, owner=account, around=known) for one in (action, *filter(None, [instead]))
+        ]
+        other = made[1] if instead else None
+        return Ask((made[0],), "replication_role", "source_bucket.Policy", on, needed, other)
+
+    for action in ("s3:GetReplicationConfiguration", "s3:ListBucket"):
+        yield ask(action, bucket, bucket)
+    keys = full_export_keys(export_prefix(scope))
+    encrypted = [key for key in source_keys(scope) if key.used is not False]
+    # S3 accepts the older action for all objects but those encrypted with KMS keys.
+    older = "" if encrypted else "s3:GetObjectVersion"
+    locked = same(scope.find("source_bucket.ObjectLock.ObjectLockEnabled").value, "Enabled")
+    for key in (keys[0], keys[2]):
+        one = f"{bucket}/{key}"
+        yield ask("s3:GetObjectVersionForReplication", one, f"{bucket}/*", instead=older)
+        yield ask("s3:GetObjectVersionAcl", one, f"{bucket}/*")
+        yield ask("s3:GetObjectVersionTagging", one, f"{bucket}/*")
+        if locked is not False:
+            for action in ("s3:GetObjectRetention", "s3:GetObjectLegalHold"):
+                yield ask(action, one, f"{bucket}/*", locked)
+
+
+def drawn(scope: Scope) -> Contest | Unread:
+    """Return the replication rules that win the exports on their way to the pipeline's destination."""
+    if not scope.resource("source_bucket") or not scope.resource("destination_bucket"):
+        return Contest((), ())
+    found = scope.find("source_bucket.Replication")
+    if found.unread is not None:
+        return found.unread
+    return winners(found, text_at(scope, "destination_bucket.Arn"), export_prefix(scope))
+
+
+def has(contest: Contest | Unread, route: str, wanted: Json) -> Maybe:
+    """Tell whether a rule that wins (or may win) the exports has a value."""
+    if isinstance(contest, Unread):
+        return contest
+    sure = any_of(same(one.at(route).value, wanted) for one in contest.winners)
+    perhaps = any_of(same(one.at(route).value, wanted) for one in contest.doubts)
+    if sure is True or perhaps is False:
+        return sure
+    return contest.doubts[0].gap[1]
+
+
+def _replication_writes(scope: Scope, *, as_caller: bool = True) -> Iterator[Ask]:
+    if not scope.resource("destination_bucket"):
+        return
+    bucket, account = text_at(scope, "destination_bucket.Arn"), text_at(scope, "destination_bucket.Account")
+    role, known = role_arn(scope, "replication_role"), around(scope, "destination_bucket", "replication_role")
+    rules = drawn(scope)
+    wanted: list[tuple[str, Maybe]] = [("s3:ReplicateObject", True), ("s3:ReplicateDelete", _markers(scope, rules))]
+    if as_caller:
+        # AWS's own sample of a destination policy has no ReplicateTags, and exports have no tags to lose.
+        wanted.append(("s3:ReplicateTags", True))
+    wanted.append(("s3:ObjectOwnerOverrideToBucketOwner", _overrides(scope, rules)))
+    keys = full_export_keys(export_prefix(scope))
+    for action, needed in wanted:
+        for key in (keys[0], keys[2]) if needed is not False else ():
+            request = replication(role, action, f"{bucket}/{key}", owner=account, around=known)
+            yield Ask((request,), "replication_role", "destination_bucket.Policy", f"{bucket}/*", needed)
+
+
+def _destination_writes(scope: Scope) -> Iterator[Ask]:
+    return _replication_writes(scope, as_caller=False)
+
+
+def _markers(scope: Scope, rules: Contest | Unread) -> Maybe:
+    """Tell whether delete markers are replicated: the owner wants it, the rule says so, or it is of the first schema."""
+    if scope.snapshot.pipeline.intent.get("delete_markers") == "replicate":
+        return True
+    if isinstance(rules, Unread):
+        return rules
+    first = [one.at("Filter").value is None for one in rules.winners]
+    return True if True in first else has(rules, "DeleteMarkerReplication.Status", "Enabled")
+
+
+def _overrides(scope: Scope, rules: Contest | Unread) -> Maybe:
+    """Tell whether replicas change hands: asked for by the rule, and not done anyway by the destination's settings."""
+    asked = has(rules, "Destination.AccessControlTranslation.Owner", "Destination")
+    if asked is False:
+        return False
+    enforced = same(scope.find("destination_bucket.OwnershipControls.Rules[0].ObjectOwnership").value, "BucketOwnerEnforced")
+    if enforced is True:
+        return False
+    return enforced if isinstance(enforced, Unread) else asked
+
+
+def _replication_keys(scope: Scope) -> Iterator[Ask]:
+    if not scope.resource("source_bucket"):
+        return
+    selected = has(drawn(scope), "SourceSelectionCriteria.SseKmsEncryptedObjects.Status", "Enabled")
+    keys = [key for key in source_keys(scope) if key.used is not False] if selected is not False else []
+    for key in keys:
+        yield from _key_asks(scope, key, "source_bucket", "kms:Decrypt", selected)
+    target = replica_key(scope, [one.at(_REPLICA_KEY) for one in _contenders(scope)]) if keys else None
+    if target is not None:
+        used = next((key.used for key in keys if key.used is not True), True)
+        yield from _key_asks(scope, target, "destination_bucket", "kms:Encrypt", used if selected is True else selected)
+
+
+_REPLICA_KEY = "Destination.EncryptionConfiguration.ReplicaKmsKeyID"
+
+
+def _contenders(scope: Scope) -> tuple[Json, ...]:
+    rules = drawn(scope)
+    return () if isinstance(rules, Unread) else rules.winners
+
+
+def _key_asks(scope: Scope, key: Key, bucket: str, action: str, needed: Maybe) -> Iterator[Ask]:
+    role, known = role_arn(scope, "replication_role"), around(scope, bucket, "replication_role")
+    objects = _encrypted(scope, key, bucket)
+    requests = (replication_kms(role, action, key.arn, object_arn=one, around=known) for one in objects)
+    used = needed if isinstance(needed, Unread) else key.used
+    yield Ask(tuple(requests), "replication_role", key.guard, key.arn, used)
+
+
+def _notification(scope: Scope) -> Iterator[Ask]:
+    known = scope.resource("consumer")
+    if known is None or known.node.kind not in DELIVERY or not scope.resource("source_bucket"):
+        return
+    target = text_at(scope, "consumer.Arn")
+    needed = _delivered(scope, target)
+    if needed is not False:
+        request = notification(
+            target,
+            DELIVERY[known.node.kind],
+            bucket=text_at(scope, "source_bucket.Arn"),
+            bucket_account=text_at(scope, "source_bucket.Account"),
+            around=around(scope, "consumer"),
+        )
+        yield Ask((request,), "", "consumer.Policy", target, needed)
+
+
+def _delivered(scope: Scope, target: str) -> Maybe:
+    """Tell whether S3 itself delivers: not where the bucket sends to EventBridge only, and not under another alias."""
+    found = scope.find("source_bucket.Notification")
+    if found.unread is not None:
+        return found.unread
+    told = [entry for entry in entries(found) if entry.tells(target) is True]
+    if any(entry.arn == target for entry in told):
+        return True
+    if told:
+        return Unread("NotDeclared", detail=f"S3 invokes {told[0].arn}: declare the function with its alias")
+    bus = scope.find("source_bucket.Notification.EventBridgeConfiguration").value
+    return bus if isinstance(bus, Unread) else bus is None
+
+
+def _assume_role(scope: Scope) -> Iterator[Ask]:
+    role = role_arn(scope, "replication_role")
+    told: dict[str, Json] = {}
+    bucket = account = ""
+    if scope.resource("source_bucket"):
+        bucket, account = text_at(scope, "source_bucket.Arn"), text_at(scope, "source_bucket.Account")
+        # Whether S3 tells them is documented nowhere; a condition that names the right bucket is right all the same.
+        told = {"aws:SourceArn": bucket, "aws:SourceAccount": account}
+    known = Circumstances(context=told)
+    yield Ask((assume_replication_role(role, bucket=bucket, bucket_account=account, around=known),), "", "replication_role.Trust", role)
+
+
+_ROLE = ("Role", "InlinePolicies", "AttachedPolicies", "Boundary")
+_EXPORTER = tuple(f"exporter.{facet}" for facet in _ROLE)
+_REPLICATOR = tuple(f"replication_role.{facet}" for facet in _ROLE)
+_KEY = ("?source_key.Description", "?source_key.Policy", "?source_key.Grants", "?source_bucket.Encryption", "?table.Exports")
+_RULES = ("?source_bucket.Replication",)
+_REPLICA = ("?destination_key.Description", "?destination_key.Policy", "?destination_key.Grants", "?destination_bucket.Encryption")
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """Requests that belong together, and the routes that are read to make and to judge them; `?` marks optional nodes."""
+
+    asks: Callable[[Scope], Iterator[Ask]]
+    caller: tuple[str, ...]
+    guard: tuple[str, ...]
+    more: tuple[str, ...] = ()
+
+    def needs(self, side: str) -> tuple[str, ...]:
+        """Return the routes: of the caller's own policies too, unless only the resource's side is judged."""
+        own = self.caller if side != "resource" else tuple(route for route in self.caller if route.endswith(".Role"))
+        return (*own, *self.guard, *self.more)
+
+
+CALLS: Mapping[str, Calls] = MappingProxyType(
+    {
+        "export_start": Calls(_export_start, _EXPORTER, ("?table.Policy",)),
+        "export_writes": Calls(_export_writes, _EXPORTER, ("?source_bucket.Policy",), ("?table.Exports",)),
+        "export_keys": Calls(_export_keys, _EXPORTER, (), _KEY),
+        "replication_reads": Calls(
+            _replication_reads, _REPLICATOR, ("?source_bucket.Policy",), ("?source_bucket.ObjectLock", *_KEY)
+        ),
+        "replication_writes": Calls(
+            _replication_writes,
+            _REPLICATOR,
+            ("?destination_bucket.Policy",),
+            (*_RULES, "?destination_bucket.OwnershipControls"),
+        ),
+        "destination_writes": Calls(
+            _destination_writes,
+            _REPLICATOR,
+            ("destination_bucket.Policy",),
+            (*_RULES, "?destination_bucket.OwnershipControls"),
+        ),
+        "replication_keys": Calls(_replication_keys, _REPLICATOR, (), (*_RULES, *_KEY, *_REPLICA)),
+        "notification": Calls(_notification, (), ("consumer.Policy",), ("source_bucket.Notification",)),
+        "assume_role": Calls(_assume_role, (), ("replication_role.Trust",), ("replication_role.Role", "?source_bucket")),
+    }
+)
+"""The calls that a rule may ask about."""

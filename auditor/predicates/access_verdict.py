@@ -1,0 +1,191 @@
+"""Verdicts on what is asked: allowed, refused with the words of the decision, or open with what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from auditor.iam import Decision, Policies, Policy, Reason, Request, decide
+from auditor.model import Evidence, Json, Text, Unread
+from auditor.predicates.access_calls import CALLS, Ask
+from auditor.predicates.access_policies import OPEN, Leaning, Source, boundary, guard, identity, kms_grants
+from auditor.scope import Found, Scope, object_to, unknown_at
+
+Side = Literal["caller", "resource", "both"]
+"""Whose policies are judged: the caller's own (its resource's Denies are another rule's matter), the resource's, or both."""
+
+_SIDES: Mapping[str, frozenset[str]] = {
+    "caller": frozenset({"identity", "boundary", "session", "logic"}),
+    "resource": frozenset({"resource", "grant", "logic"}),
+    "both": frozenset({"identity", "boundary", "session", "resource", "grant", "logic"}),
+}
+_ALL = Policy.parse(OPEN, "everything")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A request that is surely refused, or (with `gap`) that may be, as nobody can tell."""
+
+    ask: Ask
+    decision: Decision
+    gap: tuple[str, Unread] | None = None
+
+
+@dataclass(slots=True)
+class Bench:
+    """Where the policies of one scope are kept ready while its requests are judged."""
+
+    scope: Scope
+    side: Side
+    sources: dict[str, tuple[Source, ...]] = field(default_factory=dict)
+    ready: dict[tuple[str, str, str, bool], Policies] = field(default_factory=dict)
+
+    def refusal(self, ask: Ask) -> Refusal | None:
+        """Return why a request is, or may be, refused; `None` when it is surely allowed or not made at all."""
+        if ask.needed is False:
+            return None
+        found = self._settle(ask)
+        if found is not None and ask.instead is not None:
+            other = self._settle(replace(ask, variants=(ask.instead,), instead=None))
+            if other is None:
+                return None
+            found = found if other.gap is None else replace(other, ask=ask)
+        if found is not None and found.gap is None and isinstance(ask.needed, Unread):
+            return replace(found, gap=(self._home(ask), ask.needed))
+        return found
+
+    def _settle(self, ask: Ask) -> Refusal | None:
+        generous = [decide(one, self._policies(ask, one, "generous")) for one in ask.variants]
+        denied = [one for one in generous if one.effect in {"explicit_deny", "implicit_deny"}]
+        if len(denied) == len(generous):
+            _, gap = self._grants(ask)
+            return Refusal(ask, denied[0], gap) if gap and denied[0].effect == "implicit_deny" else self._blamed(ask, denied[0])
+        open_one = next((one for one in generous if one.effect != "allowed"), None)
+        if open_one is not None:
+            return Refusal(ask, open_one, self._missing(ask, open_one))
+        if not any(source.gap for source in self._consulted(ask)):
+            return None
+        strict = [decide(one, self._policies(ask, one, "strict")) for one in ask.variants]
+        bad = next((one for one in strict if one.effect != "allowed"), None)
+        return Refusal(ask, bad, self._missing(ask, bad)) if bad is not None else None
+
+    def _blamed(self, ask: Ask, decision: Decision) -> Refusal | None:
+        """Return the refusal if it is this side's to mend.
+
+        In its own account a key's policy must speak first: where it does not, the caller's policies are not at fault. A
+        key that the pipeline does not declare may grant what nothing here does.
+        """
+        request = decision.request
+        if request.service != "kms" or self.side == "resource" or not request.same_account:
+            return Refusal(ask, decision)
+        if self.side == "caller" and decide(request, replace(decision.policies, identity=(_ALL,), boundary=None)).effect != "allowed":
+            return None
+        if not ask.guard and decision.effect == "implicit_deny":
+            hint = "the pipeline does not declare this key, and its policy could allow it"
+            return Refusal(ask, decision, (self._home(ask), Unread("NotDeclared", detail=hint)))
+        return Refusal(ask, decision)
+
+    def _policies(self, ask: Ask, request: Request, leaning: Leaning) -> Policies:
+        key = (ask.caller, ask.guard, leaning, request.same_account)
+        if key not in self.ready or request.service == "kms":
+            self.ready[key] = self._made(ask, request, leaning)
+        return self.ready[key]
+
+    def _made(self, ask: Ask, request: Request, leaning: Leaning) -> Policies:
+        own, limit = ((_ALL,), None) if self.side == "resource" and ask.caller else self._own(ask.caller, leaning)
+        grants, _ = self._grants(ask)
+        return Policies(own, self._resource(ask, request, leaning), limit, grants=grants)
+
+    def _own(self, node: str, leaning: Leaning) -> tuple[tuple[Policy, ...], Policy | None]:
+        if not node:
+            return (), None
+        *policies, limit = self._sources(node)
+        made = (one.policy(leaning) for one in policies)
+        return tuple(one for one in made if one is not None), limit.policy(leaning)
+
+    def _resource(self, ask: Ask, request: Request, leaning: Leaning) -> Policy | None:
+        if not ask.guard:
+            return _trusting(request) if request.service == "kms" else None
+        source = self._guard(ask.guard)
+        if self.side != "caller":
+            return source.policy(leaning, principals=True)
+        if not request.same_account:
+            return Policy.parse({**OPEN, "Statement": [{**OPEN["Statement"][0], "Principal": "*"}]}, ask.guard)
+        return source.policy(leaning, principals=True, allows_only=True)
+
+    def _sources(self, node: str) -> tuple[Source, ...]:
+        if node not in self.sources:
+            self.sources[node] = (*identity(self.scope, node), boundary(self.scope, node))
+        return self.sources[node]
+
+    def _guard(self, route: str) -> Source:
+        if route not in self.sources:
+            self.sources[route] = (guard(self.scope, route),)
+        return self.sources[route][0]
+
+    def _consulted(self, ask: Ask) -> tuple[Source, ...]:
+        own = self._sources(ask.caller) if ask.caller and self.side != "resource" else ()
+        return (*own, *((self._guard(ask.guard),) if ask.guard else ()))
+
+    def _grants(self, ask: Ask) -> tuple[Json, tuple[str, Unread] | None]:
+        node = ask.guard.removesuffix(".Policy") if ask.variants[0].service == "kms" else ""
+        return kms_grants(self.scope, node) if node else ((), None)
+
+    def _missing(self, ask: Ask, decision: Decision) -> tuple[str, Unread]:
+        """Return what would have to be known: an unread policy, else a value that AWS sets only when the call is made."""
+        gaps = [gap for source in self._consulted(ask) if (gap := source.gap)]
+        if gaps:
+            return gaps[0]
+        return self._home(ask), Unread("Unknowable", detail=decision.explain)
+
+    def _home(self, ask: Ask) -> str:
+        if self.side != "resource" and ask.caller:
+            return f"{ask.caller}.InlinePolicies"
+        return ask.guard or f"{ask.caller}.InlinePolicies"
+
+
+def _trusting(request: Request) -> Policy:
+    """Return the key policy that KMS gives to keys by default: IAM policies of the key's account decide."""
+    owner = f"arn:aws:iam::{request.owner_account}:root"
+    statement = {"Effect": "Allow", "Principal": {"AWS": owner}, "Action": "kms:*", "Resource": "*"}
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    if not request.same_account:
+        document["Statement"] = [{**statement, "Principal": "*"}]
+    return Policy.parse(document, "the key's default policy")
+
+
+def refusals(scope: Scope, calls: Iterable[str], side: Side) -> Iterator[Refusal]:
+    """Yield what is, or may be, refused of several calls; of each action on a resource the first refusal."""
+    bench, seen = Bench(scope, side), set()
+    for name in calls:
+        for ask in CALLS[name].asks(scope):
+            found = bench.refusal(ask)
+            if found is not None and (ask.action, ask.on) not in seen:
+                seen.add((ask.action, ask.on))
+                yield found
+
+
+def evidence(refusal: Refusal, scope: Scope, side: Side) -> Evidence:
+    """Return the evidence of a refusal: where the deciding policy stands, what was wanted, and who decided."""
+    ask, decision = refusal.ask, refusal.decision
+    wanted = f"{ask.action} on {ask.on}"
+    reasons = [one for one in decision.by if one.kind in _SIDES[side]] or list(decision.by)
+    note = Text(" ".join(one.en for one in reasons), "".join(one.ja for one in reasons))
+    if refusal.gap is not None:
+        route, unread = refusal.gap
+        said = note if unread.reason == "Unknowable" else None
+        return unknown_at(route, unread, wanted, scope, note=said, key=ask.action)
+    found = "explicitly denied" if decision.effect == "explicit_deny" else "not allowed"
+    return object_to(Found(None, _route(ask, decision, reasons, side)), wanted, scope, note=note, key=ask.action, shown=found)
+
+
+def _route(ask: Ask, decision: Decision, reasons: list[Reason], side: Side) -> str:
+    kinds = [one.kind for one in reasons]
+    if side == "resource" or not ask.caller or (decision.effect == "explicit_deny" and kinds[:1] == ["resource"]):
+        return ask.guard or f"{ask.caller}.InlinePolicies"
+    if "boundary" in kinds and "identity" not in kinds:
+        return f"{ask.caller}.Boundary"
+    if decision.effect == "explicit_deny" and reasons[0].policy.startswith("arn:"):
+        return f"{ask.caller}.AttachedPolicies"
+    return f"{ask.caller}.InlinePolicies"
