@@ -35,11 +35,22 @@ def schema_mistakes(document: Document, schema: Json) -> list[Mistake]:
     A schema may carry `patternErrorMessage` beside a `pattern`, and `errorMessage` beside anything: sentences that
     follow the name of the value ("must be 12 digits"), which editors show too.
     """
-    from jsonschema import Draft202012Validator
-
-    errors = Draft202012Validator(schema).iter_errors(document.value)
+    errors = _validator()(schema).iter_errors(document.value)
     mistakes = {mistake: None for error in errors for mistake in _explain(error, document)}
     return sorted(mistakes, key=lambda mistake: (mistake.place.line, mistake.place.column, mistake.sentence))
+
+
+def _validator() -> Json:
+    """Return the validator class in which `$` means the end, as in ECMA 262, and not also before a last line break."""
+    from jsonschema import Draft202012Validator, validators
+    from jsonschema.exceptions import ValidationError
+
+    def pattern(_validator: Json, wanted: str, value: Json, _schema: Json) -> Iterator[ValidationError]:
+        if isinstance(value, str) and not re.search(re.sub(r"(?<!\\)\$$", r"\\Z", wanted), value):
+            yield ValidationError("does not match")
+
+    extend: Json = validators.extend
+    return extend(Draft202012Validator, {"pattern": pattern})
 
 
 def _explain(error: Objection, document: Document) -> Iterator[Mistake]:

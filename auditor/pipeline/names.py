@@ -229,6 +229,7 @@ FORMS: Mapping[str, Form] = MappingProxyType(
             re.compile(r"table/(?P<database>[^/\x00-\x1f]{1,255})/(?P<id>[^/\x00-\x1f]{1,255})"),
             re.compile(r"(?P<id>[^/\x00-\x1f:]{1,255})"),
             "a table's name of at most 255 characters without `/`, or the ARN of a table",
+            check=lambda name: "" if name.isprintable() else "has characters that cannot be shown",
         ),
     }
 )
