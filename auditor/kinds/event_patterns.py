@@ -198,3 +198,33 @@ _OPERATORS: Mapping[str, Callable[[Json, Json], Meets]] = {
 }
 """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html; others (`cidr`) are "
 "unknown."""
+
+_SIZES = Between(1, 5 * 2**40)
+
+
+def object_created(bucket: Mapping[str, Json], key: Json, reason: str) -> Json:
+    """Return the event that S3 sends for a new object, as far as it is known beforehand.
+
+    `bucket` has its Name, Arn, Account and Region (each may be unread); `key` may be `Free`. The shape is in the S3 User
+    Guide, ev-events: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+    """
+    unknown = Unread("OnlyInTheEvent")
+    return {
+        "version": "0",
+        "id": unknown,
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "account": bucket.get("Account"),
+        "time": unknown,
+        "region": bucket.get("Region"),
+        "resources": [bucket.get("Arn")],
+        "detail": {
+            "version": "0",
+            "bucket": {"name": bucket.get("Name")},
+            "object": {"key": key, "size": _SIZES, "etag": unknown, "version-id": unknown, "sequencer": unknown},
+            "request-id": unknown,
+            "requester": unknown,
+            "source-ip-address": unknown,
+            "reason": reason,
+        },
+    }

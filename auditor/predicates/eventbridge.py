@@ -4,41 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from auditor.kinds.event_patterns import Between, Leaf, leaves
+from auditor.kinds.event_patterns import Leaf, leaves, object_created
 from auditor.model import Evidence, Json, Unread
 from auditor.predicates.notifications import REASONS
 from auditor.scope import Found, Scope, object_to, unknown_at
 
-_SIZES = Between(1, 5 * 2**40)
 
-
-def object_created(scope: Scope, key: Json, event: str) -> Json:
-    """Return the event that S3 sends to EventBridge for a new object, as far as it is known beforehand.
-
-    Its shape is in the S3 User Guide, ev-events.
-    """
-    unknown = Unread("OnlyInTheEvent")
-    bucket = "source_bucket"
-    region = scope.find(f"{bucket}.Region").value
-    return {
-        "version": "0",
-        "id": unknown,
-        "detail-type": "Object Created",
-        "source": "aws.s3",
-        "account": scope.find(f"{bucket}.Account").value,
-        "time": unknown,
-        "region": region,
-        "resources": [scope.find(f"{bucket}.Arn").value],
-        "detail": {
-            "version": "0",
-            "bucket": {"name": scope.find(f"{bucket}.Name").value},
-            "object": {"key": key, "size": _SIZES, "etag": unknown, "version-id": unknown, "sequencer": unknown},
-            "request-id": unknown,
-            "requester": unknown,
-            "source-ip-address": unknown,
-            "reason": REASONS[event],
-        },
-    }
+def event_of(scope: Scope, key: Json, event: str) -> Json:
+    """Return the event that EventBridge gets when an object is created in the source bucket by way of an S3 event type."""
+    bucket = {name: scope.find(f"source_bucket.{name}").value for name in ("Name", "Arn", "Account", "Region")}
+    return object_created(bucket, key, REASONS[event])
 
 
 def unlike(pattern: Found, events: list[Json], scope: Scope) -> Iterator[Evidence]:

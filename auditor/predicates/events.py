@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from auditor.kinds.event_patterns import Free, matches
 from auditor.model import Evidence, Json, Text, Unread
-from auditor.predicates.eventbridge import object_created, unlike
+from auditor.predicates.eventbridge import event_of, unlike
 from auditor.predicates.exports import Maybe, all_of, any_of, export_prefix, miss, options, similar
 from auditor.predicates.notifications import (
     CREATED,
@@ -100,7 +100,7 @@ def _eventbridge_delivers(found: Found, events: Iterable[str], scope: Scope) -> 
         )
         yield object_to(switch, "present", scope, note=note)
     pattern = scope.find("consumer.Rule.EventPattern")
-    yield from unlike(pattern, [object_created(scope, Free(), event) for event in events], scope)
+    yield from unlike(pattern, [event_of(scope, Free(), event) for event in events], scope)
 
 
 def _admits(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
@@ -113,7 +113,7 @@ def _admits(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
         return ()
     event, key = lacking[0]
     if scope.take("consumer.Kind") == "events.rule":
-        return tuple(unlike(scope.find("consumer.Rule.EventPattern"), [object_created(scope, key, event)], scope))
+        return tuple(unlike(scope.find("consumer.Rule.EventPattern"), [event_of(scope, key, event)], scope))
     mine = [one for one in entries(found) if all_of((one.tells(to), one.hears(event))) is not False]
     if isinstance(verdict, Unread):
         doubt = next(one for one in mine if isinstance(all_of((one.tells(to), one.admits(key))), Unread))
@@ -132,7 +132,7 @@ def _all_heard(found: Found, to: str, prefix: str, scope: Scope) -> tuple[Maybe,
 def _lets(found: Found, key: str, to: str, event: str, scope: Scope) -> Maybe:
     """Tell whether word of a new object reaches the consumer, as far as filters go."""
     if scope.take("consumer.Kind") == "events.rule":
-        verdict = matches(scope.take("consumer.Rule.EventPattern"), object_created(scope, key, event))
+        verdict = matches(scope.take("consumer.Rule.EventPattern"), event_of(scope, key, event))
         return Unread("NotEvaluated", detail="the event pattern") if verdict is None else verdict
     return any_of(all_of((one.tells(to), one.hears(event), one.admits(key))) for one in entries(found))
 

@@ -1,0 +1,166 @@
+"""Edits about the copies: whose they are, whether delete markers follow, and the job that makes the missing ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from auditor.edits.edit import Edit, known, listed, mapping
+from auditor.edits.replication import REPLICATION, rules_of, winners
+from auditor.errors import Refused
+from auditor.model import Json, Text
+from auditor.scope import Scope, walk
+
+_AMEND = next(row for row in REPLICATION if row.name == "amend_replication_rule")
+_OVER = frozenset({"Cancelled", "Cancelling", "Failed", "Failing", "Complete"})
+
+
+def _follow_deletes(document: Json, wanted: Json, scope: Scope) -> Json:
+    param = known(wanted)
+    status = "Enabled" if param["want"] == "replicate" else "Disabled"
+    where = {"destination": param["destination"], "prefix": param["prefix"]}
+    rules = rules_of(document)
+    chosen = [rules[index] for index in winners(rules, param["destination"], param["prefix"])]
+    if chosen and status == "Enabled" and all("Filter" not in rule for rule in chosen):
+        return document
+    return _AMEND.apply(document, {**where, "set": {"DeleteMarkerReplication": {"Status": status}}}, scope)
+
+
+def _name_replica_account(document: Json, wanted: Json, scope: Scope) -> Json:
+    param = known(wanted)
+    where = {"destination": param["destination"], "prefix": param["prefix"]}
+    rules = rules_of(document)
+    for index in winners(rules, param["destination"], param["prefix"]):
+        said = walk(rules[index], ("Destination", "Account"))
+        handed = walk(rules[index], ("Destination", "AccessControlTranslation"))
+        if said != param["account"] and (said is not None or handed is not None):
+            return _AMEND.apply(document, {**where, "set": {"Destination": {"Account": param["account"]}}}, scope)
+    return document
+
+
+def _own_objects(document: Json, wanted: Json, _scope: Scope) -> Json:
+    replication = wanted.get("replication") if isinstance(wanted, Mapping) else None
+    param = known({key: value for key, value in wanted.items() if key != "replication"})
+    rules = rules_of(replication)
+    chosen = winners(rules, param["destination"], param["prefix"])
+    owners = [walk(rules[index], ("Destination", "AccessControlTranslation", "Owner")) for index in chosen]
+    if chosen and all(owner == "Destination" for owner in owners):
+        return document
+    held = mapping(document, "the ownership controls")
+    if [walk(rule, ("ObjectOwnership",)) for rule in listed(held.get("Rules"))] == ["BucketOwnerEnforced"]:
+        return document
+    return {**held, "Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+
+
+def _add_replication_job(document: Json, wanted: Json, _scope: Scope) -> Json:
+    param = known(wanted)
+    held = mapping(document, "the jobs")
+    job = _job(param)
+    for one in listed(held.get("Jobs")):
+        same = (one.get("Description"), one.get("RoleArn")) == (job["Description"], job["RoleArn"])
+        if same and one.get("Status") not in _OVER:
+            return document
+    if "Region" not in held:
+        raise Refused("CannotExpress", "the bucket's Region is not known, and a batch job lives in it.")
+    return {**held, "Jobs": [*listed(held.get("Jobs")), job]}
+
+
+def _job(param: Mapping[str, Json]) -> dict[str, Json]:
+    """Return a job that waits for a person's confirmation before it copies anything."""
+    generator = {
+        "ExpectedBucketOwner": param["account"],
+        "SourceBucket": param["bucket"],
+        "EnableManifestOutput": False,
+        "Filter": {
+            "EligibleForReplication": True,
+            "ObjectReplicationStatuses": ["NONE", "FAILED"],
+            "KeyNameConstraint": {"MatchAnyPrefix": [param["prefix"]]},
+        },
+    }
+    report = {
+        "Bucket": param["bucket"],
+        "Format": "Report_CSV_20180820",
+        "Enabled": True,
+        "Prefix": param["report"],
+        "ReportScope": "AllTasks",
+    }
+    return {
+        "ConfirmationRequired": True,
+        "Operation": {"S3ReplicateObject": {}},
+        "Report": report,
+        "Description": f"auditor: replicate what lies under {param['prefix']} and has no replica",
+        "Priority": 10,
+        "RoleArn": param["role"],
+        "ManifestGenerator": {"S3JobManifestGenerator": generator},
+    }
+
+
+_TEXT: Json = {"type": "string"}
+_WHERE: Mapping[str, Json] = {"destination": _TEXT, "prefix": _TEXT}
+
+
+def _schema(*required: str, **more: Json) -> Json:
+    return {
+        "type": "object",
+        "properties": {**_WHERE, **more},
+        "required": [*_WHERE, *required],
+        "additionalProperties": False,
+    }
+
+
+REPLICAS: tuple[Edit, ...] = (
+    Edit(
+        "follow_deletes",
+        _follow_deletes,
+        _schema("want", want={"enum": ["replicate", "keep"]}),
+        Text(
+            "Lets the rule that wins for a prefix and destination replicate delete markers, or not, as is wanted.",
+            "プレフィックスと宛先に効くルールが、削除マーカーを指定どおりにレプリケートする（しない）ようにします。",
+        ),
+        '{facet: Replication, follow_deletes: {destination: "${destination_bucket.Arn}", '
+        'prefix: "${source_bucket.ExportPrefix}", want: "${intent.delete_markers}"}}',
+    ),
+    Edit(
+        "name_replica_account",
+        _name_replica_account,
+        _schema("account", account=_TEXT),
+        Text(
+            "Corrects the destination's account in the rule that wins, where it names one or hands the replicas over.",
+            "効くルールが宛先アカウントを書いているか所有者を変える場合に、その宛先アカウントを正します。",
+        ),
+        '{facet: Replication, node: source_bucket, name_replica_account: {destination: "${subject.Arn}", '
+        'prefix: "${source_bucket.ExportPrefix}", account: "${subject.Account}"}}',
+    ),
+    Edit(
+        "own_objects",
+        _own_objects,
+        _schema(replication={"type": ["object", "string", "null"]}),
+        Text(
+            "Lets the bucket own every object in it (BucketOwnerEnforced), unless the rule that wins hands the "
+            "replicas over.",
+            "効くルールがレプリカの所有者を変えていない場合に、"
+            "バケット所有者がすべてのオブジェクトを所有するようにします"
+            "（BucketOwnerEnforced）。",
+        ),
+        '{facet: OwnershipControls, own_objects: {destination: "${subject.Arn}", '
+        'prefix: "${source_bucket.ExportPrefix}", replication: "${source_bucket.Replication}"}}',
+    ),
+    Edit(
+        "add_replication_job",
+        _add_replication_job,
+        {
+            "type": "object",
+            "properties": dict.fromkeys(("bucket", "account", "prefix", "role", "report"), _TEXT),
+            "required": ["bucket", "account", "prefix", "role", "report"],
+            "additionalProperties": False,
+        },
+        Text(
+            "Adds an S3 Batch Replication job for objects under a prefix that have no replica or FAILED; it waits to "
+            "be confirmed.",
+            "プレフィックス以下でレプリカがない、または FAILED のオブジェクトを送る S3 "
+            "バッチレプリケーションジョブを追加します。"
+            "確認されるまで実行されません。",
+        ),
+        '{facet: ReplicationJobs, add_replication_job: {bucket: "${subject.Arn}", account: "${subject.Account}", '
+        'prefix: "${subject.ExportPrefix}", role: "${replication_role.Arn}", report: auditor-batch-replication}}',
+    ),
+)
