@@ -102,14 +102,14 @@ def update_job_priority(self: Any) -> Any:
 def _job(self: Any) -> dict[str, Any]:
     job = memory(self.backend).get(self._get_param("JobId"))
     if job is None:
-        raise _error("NoSuchJob", "The specified job does not exist")
+        raise _error("NotFoundException", "The specified job does not exist")
     return job  # type: ignore[no-any-return]
 
 
 def _error(code: str, message: str) -> Exception:
-    from moto.core.exceptions import ServiceException
+    from moto.s3control.exceptions import S3ControlError
 
-    return ServiceException(code, message)
+    return S3ControlError(code, message)
 
 
 REPAIRS = (install,)

@@ -105,13 +105,20 @@ class Application:
             return lambda _: None
 
         environ["wsgi.input"] = io.BytesIO(body)
-        stream = self.moto(environ, start)
+        stream = self._service(environ)(environ, start)
         try:
             content = b"".join(stream)
         finally:
             if hasattr(stream, "close"):
                 stream.close()
         return got["status"], got["headers"], content
+
+    def _service(self, environ: dict[str, Any]) -> Any:
+        """Return moto's application for the service that is addressed; raise NotImplementedError if it has none."""
+        try:
+            return self.moto.get_application(environ)
+        except Exception as error:
+            raise NotImplementedError("the stand-in does not have this service") from error
 
     def _control(self, environ: dict[str, Any], body: bytes) -> Answer:
         """Answer /_standin/faults, calls, options, reset and health."""
