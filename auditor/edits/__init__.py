@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from auditor.edits.access import ACCESS
 from auditor.edits.documents import DOCUMENTS
 from auditor.edits.edit import Edit
+from auditor.edits.hearing import HEARING
 from auditor.edits.lifecycle import LIFECYCLE
 from auditor.edits.notifications import NOTIFICATIONS
 from auditor.edits.policies import POLICIES
+from auditor.edits.replicas import REPLICAS
 from auditor.edits.replication import REPLICATION
 
 __all__ = ["EDITS", "Edit"]
 
-EDITS: Mapping[str, Edit] = {row.name: row for row in (*DOCUMENTS, *POLICIES, *NOTIFICATIONS, *REPLICATION, *LIFECYCLE)}
+EDITS: Mapping[str, Edit] = {
+    row.name: row
+    for row in (
+        *DOCUMENTS,
+        *POLICIES,
+        *NOTIFICATIONS,
+        *REPLICATION,
+        *LIFECYCLE,
+        *ACCESS,
+        *HEARING,
+        *REPLICAS,
+    )
+}

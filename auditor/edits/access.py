@@ -1,0 +1,129 @@
+"""Edits that grant exactly what a pipeline's calls lack, and decline where a Deny or a boundary needs a person."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from auditor.edits.edit import Edit, known
+from auditor.edits.policies import POLICIES
+from auditor.edits.statements import Statement
+from auditor.errors import Refused
+from auditor.iam import Request
+from auditor.model import Json, Text
+from auditor.predicates.access import needs
+from auditor.predicates.access_calls import CALLS, Ask
+from auditor.predicates.access_verdict import Refusal, Side, refusals
+from auditor.scope import Scope
+
+_PUT = next(edit for edit in POLICIES if edit.name == "put_statements")
+
+
+def _grant_calls(document: Json, wanted: Json, scope: Scope) -> Json:
+    param = known(wanted)
+    side: Side = "resource" if "policy" not in param else "both" if param.get("side") == "both" else "caller"
+    lacking = [one for one in refusals(scope, param["calls"], side) if one.gap is None]
+    if not lacking:
+        return document
+    _decline(lacking, side)
+    put: dict[str, Json] = {"statements": list(_statements(lacking, param["sid"], for_resource=side == "resource"))}
+    if "policy" in param:
+        put["policy"] = param["policy"]
+    changed = _PUT.apply(document, put, scope)
+    after = _with(scope, _place(lacking[0].ask, side), changed)
+    _decline([one for one in refusals(after, param["calls"], side) if one.gap is None], side, granted=True)
+    return changed
+
+
+def _decline(lacking: Iterable[Refusal], side: Side, *, granted: bool = False) -> None:
+    """Raise `Refused` where no added Allow helps: an explicit Deny, a boundary, a condition that somebody set."""
+    for one in lacking:
+        decision = one.decision
+        mistaken = side == "resource" and decision.request.service == "sts" and _bound(one)
+        if decision.effect == "explicit_deny" or granted or mistaken:
+            raise Refused("Manual", f"{one.ask.action} needs a person: {decision.explain}")
+
+
+def _bound(refusal: Refusal) -> bool:
+    """Tell whether a trust policy does name S3, under conditions that do not hold: adding a way around them is no fix."""
+    return any(reason.element.startswith("Condition.") for reason in refusal.decision.by)
+
+
+def _statements(lacking: Iterable[Refusal], sid: str, *, for_resource: bool) -> Iterator[Statement]:
+    grouped: dict[str, list[Ask]] = {}
+    for one in lacking:
+        grouped.setdefault(one.ask.on, []).append(one.ask)
+    for resource, asks in grouped.items():
+        request = asks[0].variants[0]
+        statement: dict[str, Json] = {"Sid": sid, "Effect": "Allow"}
+        if for_resource:
+            statement["Principal"] = _principal(request)
+        actions = [ask.action for ask in asks]
+        statement["Action"] = actions[0] if len(actions) == 1 else actions
+        if request.service != "sts":
+            statement["Resource"] = resource
+        condition = _condition(request)
+        if condition:
+            statement["Condition"] = condition
+        yield statement
+
+
+def _principal(request: Request) -> Json:
+    return {"Service" if request.caller.kind == "service" else "AWS": request.principal}
+
+
+def _condition(request: Request) -> Mapping[str, Json]:
+    """Return what keeps the grant to this pipeline: the source of a service's call, the service through which a key is used."""
+    told = request.context
+    if request.service == "kms" and told.get("kms:ViaService"):
+        return {"StringEquals": {"kms:ViaService": told["kms:ViaService"]}}
+    if request.caller.kind == "service" and request.service != "sts" and told.get("aws:SourceArn"):
+        held: dict[str, Json] = {"ArnLike": {"aws:SourceArn": told["aws:SourceArn"]}}
+        if told.get("aws:SourceAccount"):
+            held["StringEquals"] = {"aws:SourceAccount": told["aws:SourceAccount"]}
+        return held
+    return {}
+
+
+def _place(ask: Ask, side: Side) -> tuple[str, str]:
+    node, _, facet = (ask.guard if side == "resource" else f"{ask.caller}.InlinePolicies").partition(".")
+    return node, facet
+
+
+def _with(scope: Scope, place: tuple[str, str], document: Json) -> Scope:
+    node, facet = place
+    held = scope.snapshot.resources[node]
+    resources = {**scope.snapshot.resources, node: replace(held, facets={**held.facets, facet: document})}
+    return replace(scope, snapshot=replace(scope.snapshot, resources=resources))
+
+
+ACCESS: tuple[Edit, ...] = (
+    Edit(
+        "grant_calls",
+        _grant_calls,
+        {
+            "type": "object",
+            "properties": {
+                "calls": {"type": "array", "items": {"enum": list(CALLS)}, "minItems": 1},
+                "sid": {"type": "string", "pattern": r"^[A-Za-z0-9]{1,60}$"},
+                "policy": {"type": "string", "pattern": r"^[\w+=,.@-]{1,128}$"},
+                "side": {"enum": ["both"]},
+            },
+            "required": ["calls", "sid"],
+            "additionalProperties": False,
+        },
+        Text(
+            "Grants the actions that these calls of the pipeline lack and nothing more: with `policy` in the calling role's inline "
+            "policy of that name, else in the resource's policy. Declines where a Deny, a boundary or a condition stands against it.",
+            "パイプラインのこの呼び出しに足りないアクションだけを許可します。`policy` を指定すると呼び出し元ロールのその名前の"
+            "インラインポリシーに、なければリソース側のポリシーに書きます。明示的な Deny、アクセス許可の境界、既存の条件が"
+            "妨げている場合は変更しません。",
+        ),
+        "{facet: InlinePolicies, grant_calls: {calls: [export_writes], sid: AuditorExport, policy: auditor-export}}",
+        lambda wanted, at: needs({"side": _judged(wanted), **wanted}, at),
+    ),
+)
+
+
+def _judged(wanted: Json) -> Side:
+    return "caller" if isinstance(wanted, Mapping) and "policy" in wanted else "resource"
