@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from auditor.edits import EDITS
 from auditor.errors import InputError, Mistake, Place, RuleError
@@ -16,6 +15,9 @@ from auditor.model import EMPTY, NODES, Json, Pipeline, Safety, Severity, Text, 
 from auditor.predicates import PREDICATES
 from auditor.rule import Among, AnyCheck, Case, Check, Combined, Edit, Fix, Rule
 from auditor.scope import holes, steps
+
+if TYPE_CHECKING:
+    from importlib.abc import Traversable
 
 _AT, _DEFAULT, _IN = "at", "default", "in"
 _QUANTIFIERS, _MODES = ("some", "every"), ("any", "all", "not")

@@ -151,7 +151,8 @@ def load_all(choices: dict[str, Any]) -> tuple[tuple[Pipeline, ...], tuple[Rule,
     except InputError as error:
         mistakes.extend(error.mistakes)
     try:
-        pipelines = load_pipelines(choices["pipelines"])
+        words = {name: schema for rule in everything for name, schema in rule.parameters.items()}
+        pipelines = load_pipelines(choices["pipelines"], intent=words)
     except InputError as error:
         mistakes.extend(error.mistakes)
     if everything and pipelines:

@@ -1,0 +1,261 @@
+"""`--fix`, `plan`, `apply`, `rollback` and `runs`: show what would change, ask, change it, and look again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from auditor.cli.audit import load_all, progress_bar, settings_of, write
+from auditor.cli.options import (
+    coloured,
+    columns,
+    lang_option,
+    language,
+    pipelines_argument,
+    rule_options,
+    severity,
+    source_options,
+)
+
+if TYPE_CHECKING:
+    from auditor.audit import Settings
+    from auditor.aws import Aws
+    from auditor.model import Pipeline, Report
+    from auditor.remedy import Outcome, Plan
+    from auditor.remedy.journal import Journal
+    from auditor.rule import Rule
+
+state_option = click.option(
+    "--state-dir", type=click.Path(path_type=Path), metavar="DIR", help="Where journals are kept; the user's state folder without it."
+)
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+
+
+def mend(
+    report: Report,
+    pipelines: tuple[Pipeline, ...],
+    rules: tuple[Rule, ...],
+    settings: Settings,
+    choices: Mapping[str, Any],
+    aws: Aws | None,
+) -> int:
+    """Plan, show, ask, apply, and audit again; return the exit code of the whole."""
+    from auditor.audit import audit
+    from auditor.errors import UsageError
+    from auditor.model import Safety
+    from auditor.remedy import draft
+    from auditor.render.totals import combine, exit_code
+
+    lang = language(choices["lang"])
+    level = severity(choices["fail_on"])
+    tell_unfinished(choices["state_dir"], lang)
+    plan = draft(report.snapshots, report.findings, rules, safety=Safety(choices["fix"]))
+    limit = choices["max_changes"]
+    if limit is not None and len(plan.changes) > limit:
+        raise UsageError(
+            f"The plan has {len(plan.changes)} changes and --max-changes allows {limit}; nothing was changed.",
+            "Raise the limit, or narrow the run with --select.",
+        )
+    show(plan, lang, file=sys.stderr)
+    if choices["dry_run"] or not plan.changes:
+        return exit_code(report, level)
+    confirm(plan, lang, yes=choices["yes"])
+    outcome = carry_out(plan, aws, choices["state_dir"], lang)
+    click.echo(_phrase(lang, "\nAuditing again.", "\nもう一度監査します。"), err=True)
+    with progress_bar(quiet=choices["quiet"]) as progress:
+        again = audit(pipelines, rules, replace(settings, to_fix=False), aws=aws, progress=progress)
+    write(again, [("table", "")], {**choices, "fail_on": choices["fail_on"]})
+    remain(plan, lang)
+    mended = {(one.rule, place) for one in again.findings if one.verdict.value == "pass" for place in [(one.pipeline, one.node)]}
+    failed = [rule for change in plan.changes for rule in change.rules if not any(found[0] == rule for found in mended)]
+    broken = not outcome.complete or bool(failed)
+    return combine([4 if broken else 0, exit_code(again, level)])
+
+
+def show(plan: Plan, lang: str, *, file: Any = None) -> None:
+    """Print what a plan would change, and what it leaves."""
+    from auditor.remedy.show import shown
+
+    click.echo(shown(plan, lang=lang, colour=coloured(file or sys.stdout), width=columns()), file=file)
+
+
+def confirm(plan: Plan, lang: str, *, yes: bool) -> None:
+    """Ask whether to go on; raises `UsageError` when there is nobody to ask and --yes was not given."""
+    from auditor.errors import UsageError
+
+    if yes:
+        return
+    if not sys.stdin.isatty():
+        raise UsageError("Nothing was changed: there is no terminal to ask on.", "Say --yes to apply without asking.")
+    count = len(plan.changes)
+    click.confirm(_phrase(lang, f"Make these {count} changes?", f"この {count} 件の変更を適用しますか?"), abort=True, err=True)
+
+
+def carry_out(plan: Plan, aws: Aws | None, state_dir: Path | None, lang: str) -> Outcome:
+    """Apply a plan with a journal, telling each change on standard error."""
+    from auditor.aws import Aws as Door
+    from auditor.remedy import apply
+    from auditor.remedy.journal import begin
+
+    with begin(plan, state_dir) as journal:
+        if aws is not None:
+            outcome = apply(plan, aws, journal, on_event=_teller(lang))
+        else:
+            with Door() as way:
+                outcome = apply(plan, way, journal, on_event=_teller(lang))
+        _tell(outcome, journal, lang)
+    return outcome
+
+
+def _teller(lang: str) -> Callable[[Any], None]:
+    from auditor.remedy import Result
+    from auditor.render.display import plain
+
+    def tell(event: Any) -> None:
+        if isinstance(event, Result):
+            word = event.state.text.say(lang)
+            if coloured(sys.stderr):
+                word = click.style(word, fg="green" if event.state.complete else "red")
+            why = f": {event.why}" if event.why else ""
+            click.echo(f"  {plain(event.change.title)}: {word}{plain(why)}", err=True)
+
+    return tell
+
+
+def _tell(outcome: Outcome, journal: Journal, lang: str) -> None:
+    counts = ", ".join(f"{count} {state}" for state, count in outcome.counts.items()) or "0"
+    en = f"Run {journal.id}: {counts}. To undo it: auditor rollback {journal.id}"
+    ja = f"実行 {journal.id}: {counts}。取り消すには: auditor rollback {journal.id}"
+    click.echo(_phrase(lang, en, ja), err=True)
+
+
+def remain(plan: Plan, lang: str) -> None:
+    """Say how many fixes of a higher class remain, and the command for them."""
+    counts = plan.counts
+    if counts.get("left_review"):
+        number = counts["left_review"]
+        en = f"{number} more can be mended after review: auditor audit --fix=review"
+        ja = f"あと {number} 件は確認の上で修正できます: auditor audit --fix=review"
+        click.echo(_phrase(lang, en, ja), err=True)
+    if counts.get("left_manual"):
+        number = counts["left_manual"]
+        en = f"{number} need a person: auditor explain RULE says what to do."
+        ja = f"{number} 件は人の判断が必要です: auditor explain RULE で手順を確認できます。"
+        click.echo(_phrase(lang, en, ja), err=True)
+
+
+def tell_unfinished(state_dir: Path | None, lang: str) -> None:
+    """Say which runs stopped half-way, and how to finish or undo them."""
+    from auditor.remedy.journal import unfinished
+
+    for run in unfinished(state_dir):
+        en = f"Run {run.id} stopped half-way. Finish it: auditor apply --resume {run.id}; undo it: auditor rollback {run.id}"
+        ja = f"実行 {run.id} は途中で止まっています。続行: auditor apply --resume {run.id}、取り消し: auditor rollback {run.id}"
+        click.echo(_phrase(lang, en, ja), err=True)
+
+
+@click.command("plan")
+@pipelines_argument
+@source_options
+@rule_options
+@click.option("--fix", type=click.Choice(["safe", "review"]), default="review", show_default=True, help="How bold the plan may be.")
+@click.option("--max-changes", type=click.IntRange(1), metavar="N", help="Refuse a plan with more changes than this.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where the plan goes; only shown without it.")
+@lang_option
+def plan_command(output: Path | None, fix: str, max_changes: int | None, lang: str | None, **choices: Any) -> int:
+    """Draw up the fixes and write them to a file. Exit 0: nothing to change; 1: something is."""
+    from auditor.audit import audit
+    from auditor.errors import UsageError
+    from auditor.model import Safety
+    from auditor.remedy import draft, save
+
+    pipelines, rules = load_all(choices)
+    with progress_bar(quiet=False) as progress:
+        report = audit(pipelines, rules, settings_of({**choices, "fix": fix}), progress=progress)
+    plan = draft(report.snapshots, report.findings, rules, safety=Safety(fix))
+    if max_changes is not None and len(plan.changes) > max_changes:
+        raise UsageError(f"The plan has {len(plan.changes)} changes and --max-changes allows {max_changes}.")
+    show(plan, language(lang))
+    if output is not None:
+        save(plan, output)
+        click.echo(f"{output}: {len(plan.changes)} changes. Apply them: auditor apply {output}", err=True)
+    return 1 if plan.changes else 0
+
+
+@click.command("apply")
+@click.argument("file", required=False, type=click.Path(path_type=Path), metavar="PLAN.json")
+@click.option("--resume", metavar="RUN", help="Finish a run that stopped half-way.")
+@yes_option
+@state_option
+@lang_option
+def apply_command(file: Path | None, resume: str | None, yes: bool, state_dir: Path | None, lang: str | None) -> int:
+    """Apply exactly the changes of a plan file, or refuse. Exit 4 when something was not done."""
+    from auditor.errors import UsageError
+    from auditor.remedy import load
+
+    if (file is None) is (resume is None):
+        raise UsageError("Name a plan file, or a run with --resume.")
+    if resume is not None:
+        return _again(resume, state_dir, language(lang), undo=False, yes=yes)
+    assert file is not None
+    plan = load(file)
+    tell_unfinished(state_dir, language(lang))
+    show(plan, language(lang), file=sys.stderr)
+    if not plan.changes:
+        return 0
+    confirm(plan, language(lang), yes=yes)
+    return 0 if carry_out(plan, None, state_dir, language(lang)).complete else 4
+
+
+@click.command("rollback")
+@click.argument("run")
+@yes_option
+@state_option
+@lang_option
+def rollback_command(run: str, yes: bool, state_dir: Path | None, lang: str | None) -> int:
+    """Walk a run's journal backwards and undo it; `last` is the newest run. Exit 4 when something was left."""
+    return _again(run, state_dir, language(lang), undo=True, yes=yes)
+
+
+def _again(name: str, state_dir: Path | None, lang: str, *, undo: bool, yes: bool) -> int:
+    from auditor.aws import Aws
+    from auditor.remedy import inspect, resume, rollback
+    from auditor.remedy.journal import find, reopen
+    from auditor.render.display import plain
+
+    run = find(name, state_dir)
+    with Aws() as aws:
+        for change, where in inspect(run, aws):
+            lossy = f" ({change.lossy.say(lang)})" if undo and change.lossy else ""
+            click.echo(f"  {plain(change.title)}: {where}{lossy}", err=True)
+        confirm(run.plan, lang, yes=yes)
+        with reopen(run) as journal:
+            step = rollback if undo else resume
+            outcome = step(run, aws, journal, on_event=_teller(lang))
+    counts = ", ".join(f"{count} {state}" for state, count in outcome.counts.items()) or "0"
+    click.echo(f"{run.id}: {counts}", err=True)
+    return 0 if outcome.complete else 4
+
+
+@click.command("runs")
+@state_option
+@lang_option
+def runs_command(state_dir: Path | None, lang: str | None) -> None:
+    """List the runs that changed something, newest first."""
+    from auditor.remedy.journal import runs
+
+    listed = runs(state_dir)
+    if not listed:
+        click.echo(_phrase(language(lang), "No run has changed anything yet.", "まだ何も変更していません。"))
+    for run in reversed(listed):
+        rules = ", ".join(run.plan.rules)
+        click.echo(f"{run.id}  {run.state:20}  {len(run.plan.changes)} changes  {rules}")
+
+
+def _phrase(lang: str, en: str, ja: str) -> str:
+    return ja if lang == "ja" else en
