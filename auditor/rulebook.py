@@ -71,14 +71,20 @@ def selected(
     wrong = [word for word in (*select, *skip) if word not in words]
     if wrong:
         raise RuleError(
-            Mistake(Place("--select/--skip"), f"`{word}` is no rule id, tag, pack or severity.", did_you_mean(word, words).strip())
+            Mistake(
+                Place("--select/--skip"),
+                f"`{word}` is no rule id, tag, pack or severity.",
+                did_you_mean(word, words).strip(),
+            )
             for word in wrong
         )
     wanted, unwanted = set(select), set(skip)
     return tuple(
         rule
         for rule in everything
-        if (not wanted or wanted & _names(rule)) and not unwanted & _names(rule) and rule.severity.rank >= min_severity.rank
+        if (not wanted or wanted & _names(rule))
+        and not unwanted & _names(rule)
+        and rule.severity.rank >= min_severity.rank
     )
 
 
@@ -128,7 +134,9 @@ def _twice(rules: Iterable[Rule]) -> Iterator[Mistake]:
     for rule in rules:
         other = first.setdefault(rule.id, rule)
         if other is not rule:
-            yield Mistake(rule.place, f"The id `{rule.id}` is taken by {other.place.file}.", "Give this rule an id of its own.")
+            yield Mistake(
+                rule.place, f"The id `{rule.id}` is taken by {other.place.file}.", "Give this rule an id of its own."
+            )
 
 
 @dataclass(slots=True)
@@ -172,13 +180,16 @@ class _Reader:
 
     def checks(self, raw: Json, path: tuple[str | int, ...]) -> tuple[AnyCheck, ...]:
         listed = raw if isinstance(raw, list | tuple) else [raw]
-        made = (self.check(item, (*path, index) if isinstance(raw, list) else path) for index, item in enumerate(listed))
+        made = (
+            self.check(item, (*path, index) if isinstance(raw, list) else path) for index, item in enumerate(listed)
+        )
         return tuple(check for check in made if check is not None)
 
     def check(self, raw: Json, path: tuple[str | int, ...]) -> AnyCheck | None:
         place = self.document.place_of(path)
         if not isinstance(raw, Mapping):
-            return self.mistake(path, "A check is a mapping such as `{at: Versioning.Status, equals: Enabled}`.")
+            self.mistake(path, "A check is a mapping such as `{at: Versioning.Status, equals: Enabled}`.")
+            return None
         mode = next((word for word in _MODES if word in raw), None)
         if mode and len(raw) == 1:
             return Combined(mode, self.checks(raw[mode], (*path, mode)), place)
@@ -187,16 +198,21 @@ class _Reader:
         words = [key for key in raw if key not in {_AT, _DEFAULT}]
         if len(words) != 1:
             said = ", ".join(f"`{word}`" for word in words) or "none"
-            return self.mistake(path, f"A check has exactly one predicate; this one has {said}.", f"Known: {', '.join(PREDICATES)}.")
+            self.mistake(
+                path, f"A check has exactly one predicate; this one has {said}.", f"Known: {', '.join(PREDICATES)}."
+            )
+            return None
         (word,) = words
         if word not in PREDICATES:
-            return self.mistake((*path, word), f"There is no predicate `{word}`.", did_you_mean(word, PREDICATES))
+            self.mistake((*path, word), f"There is no predicate `{word}`.", did_you_mean(word, PREDICATES))
+            return None
         return Check(str(raw.get(_AT, ".")), word, raw[word], place, raw.get(_DEFAULT), _DEFAULT in raw)
 
     def among(self, raw: Mapping[str, Json], path: tuple[str | int, ...], place: Place) -> AnyCheck | None:
         quantifiers = [word for word in _QUANTIFIERS if word in raw]
         if len(quantifiers) != 1 or len(raw) != 2:
-            return self.mistake(path, "`in:` goes with exactly one of `some` and `every`, and nothing else.")
+            self.mistake(path, "`in:` goes with exactly one of `some` and `every`, and nothing else.")
+            return None
         (word,) = quantifiers
         return Among(str(raw[_IN]), word, self.checks(raw[word], (*path, word)), place)
 
@@ -214,10 +230,12 @@ class _Reader:
     def edit(self, raw: Mapping[str, Json], path: tuple[str | int, ...]) -> Edit | None:
         words = [key for key in raw if key not in {"facet", "node"}]
         if "facet" not in raw or len(words) != 1:
-            return self.mistake(path, "An edit names a `facet` and exactly one action.", f"Known: {', '.join(EDITS)}.")
+            self.mistake(path, "An edit names a `facet` and exactly one action.", f"Known: {', '.join(EDITS)}.")
+            return None
         (word,) = words
         if word not in EDITS:
-            return self.mistake((*path, word), f"There is no edit `{word}`.", did_you_mean(word, EDITS))
+            self.mistake((*path, word), f"There is no edit `{word}`.", did_you_mean(word, EDITS))
+            return None
         return Edit(raw["facet"], word, raw[word], self.document.place_of(path), raw.get("node", ""))
 
     def case(self, raw: Mapping[str, Json], index: int) -> Case:
@@ -270,7 +288,11 @@ def _derive(rule: Rule) -> Rule:
     edits = rule.fix.edits if rule.fix else ()
     mends = [f"{edit.node or 'subject'}.{edit.facet}" for edit in edits]
     mends += [hole for edit in edits for hole in holes(edit.wanted)]
-    mends += [route for edit in edits for route in EDITS[edit.action].needs(edit.wanted, f"{edit.node or 'subject'}.{edit.facet}")]
+    mends += [
+        route
+        for edit in edits
+        for route in EDITS[edit.action].needs(edit.wanted, f"{edit.node or 'subject'}.{edit.facet}")
+    ]
     needs = dict.fromkeys(route.removeprefix("?") for route in (*reads, *conditions))
     named = {str(steps(route)[0]) for route in reads if not route.startswith("?")}
     return replace(
@@ -296,7 +318,11 @@ def _reads(check: Check | Among, inside: str) -> Iterator[str]:
 def _vet(rule: Rule, document: Document) -> Iterator[Mistake]:
     name = document.file.replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0]
     if name != rule.id:
-        yield Mistake(document.place_of(("id",)), f"The id `{rule.id}` is not the file's name.", f"Call one like the other: `{name}`.")
+        yield Mistake(
+            document.place_of(("id",)),
+            f"The id `{rule.id}` is not the file's name.",
+            f"Call one like the other: `{name}`.",
+        )
     for check, inside in (*each_check(rule.checks), *each_check(rule.when)):
         yield from _vet_check(rule, check, inside)
     for edit in rule.fix.edits if rule.fix else ():
@@ -304,18 +330,24 @@ def _vet(rule: Rule, document: Document) -> Iterator[Mistake]:
         kinds = [kind for node in _nodes(edit.node or "subject", rule) for kind in NODES[node]]
         if not any(edit.facet in KINDS[kind].facets for kind in kinds):
             known = {facet for kind in kinds for facet in KINDS[kind].facets}
-            yield Mistake(edit.place, f"There is no facet `{edit.facet}` to edit.", did_you_mean(edit.facet, known).strip())
+            yield Mistake(
+                edit.place, f"There is no facet `{edit.facet}` to edit.", did_you_mean(edit.facet, known).strip()
+            )
     yield from _vet_completeness(rule, document)
 
 
 def _vet_completeness(rule: Rule, document: Document) -> Iterator[Mistake]:
     if rule.fix and rule.fix.safety is not Safety.MANUAL and not rule.fix.edits:
-        yield Mistake(document.place_of(("fix",)), "A fix that is not manual needs `edits`.", "Add them, or say `safety: manual`.")
+        yield Mistake(
+            document.place_of(("fix",)), "A fix that is not manual needs `edits`.", "Add them, or say `safety: manual`."
+        )
     if rule.fix and rule.fix.safety is Safety.MANUAL and (rule.fix.edits or not rule.fix.steps):
         yield Mistake(document.place_of(("fix",)), "A manual fix has `steps` in words and no `edits`.")
     for verdict in (Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN):
         if not any(case.expect is verdict for case in rule.cases):
-            yield Mistake(document.place_of(("tests",)), f"No test expects {verdict.value}.", "Add at least one case for it.")
+            yield Mistake(
+                document.place_of(("tests",)), f"No test expects {verdict.value}.", "Add at least one case for it."
+            )
 
 
 def _vet_check(rule: Rule, check: Check | Among, inside: str) -> Iterator[Mistake]:
@@ -355,7 +387,11 @@ def _route_mistakes(rule: Rule, route: str, place: Place, literals: tuple[str, .
                     yield Mistake(place, f"`{value}` is no value of {rest}.", did_you_mean(value, known).strip())
             return
         problems.append(problem)
-    yield Mistake(place, problems[0] if problems else f"There is no node `{head}`.", "" if problems else did_you_mean(head, NODES).strip())
+    yield Mistake(
+        place,
+        problems[0] if problems else f"There is no node `{head}`.",
+        "" if problems else did_you_mean(head, NODES).strip(),
+    )
 
 
 def _parameter_mistakes(wanted: Json, schema: Json, word: str, place: Place) -> Iterator[Mistake]:
@@ -371,8 +407,12 @@ def _parameter_mistakes(wanted: Json, schema: Json, word: str, place: Place) -> 
 def _plain(error: Any) -> str:
     wanted = {
         "type": lambda: f"it must be {_or(error.validator_value)}",
-        "required": lambda: f"it needs {', '.join(f'`{key}`' for key in error.validator_value if key not in error.instance)}",
-        "additionalProperties": lambda: f"it may have only {', '.join(f'`{key}`' for key in error.schema.get('properties', {}))}",
+        "required": lambda: (
+            f"it needs {', '.join(f'`{key}`' for key in error.validator_value if key not in error.instance)}"
+        ),
+        "additionalProperties": lambda: (
+            f"it may have only {', '.join(f'`{key}`' for key in error.schema.get('properties', {}))}"
+        ),
         "enum": lambda: f"it must be one of {', '.join(map(str, error.validator_value))}",
         "const": lambda: f"it must be {error.validator_value}",
         "minItems": lambda: "it may not be empty",
