@@ -12,6 +12,7 @@ from auditor.kinds import KINDS, resource, target_of
 from auditor.model import NODES, Account, Finding, Json, Node, Pipeline, Resource, Safety, Snapshot, Unread, Verdict
 from auditor.predicates import PREDICATES
 from auditor.rule import Case, Rule
+from auditor.scope import NotRead, first_unread
 
 _ACCOUNTS = {
     "production": Account("production", "111122223333", "ap-northeast-1"),
@@ -57,9 +58,7 @@ def snapshot_of(case: Case) -> Snapshot:
     given = {node: facets for node, facets in case.given.items() if node in NODES}
     names = [name for name in _STANDARD if name in given or name not in _OPTIONAL]
     resources = {
-        name: _resource(name, given.get(name) or {})
-        for name in names
-        if not (given.get(name) or {}).get("absent")
+        name: _resource(name, given.get(name) or {}) for name in names if not (given.get(name) or {}).get("absent")
     }
     nodes = {name: known.node for name, known in resources.items()}
     pipeline = Pipeline("case", nodes, _ACCOUNTS, case.given.get("intent") or {}, (), case.place)
@@ -77,7 +76,6 @@ def verdict_of(case: Case, rule: Rule) -> Finding | None:
     if node not in snapshot.resources or any(other not in snapshot.resources for other in rule.required):
         return None
     return judge(rule, node, snapshot, PREDICATES)
-
 
 
 def _resource(name: str, given: Mapping[str, Json]) -> Resource:
@@ -140,7 +138,9 @@ def _failures(rule: Rule, case: Case) -> Iterator[str]:
         yield f"expected {case.expect.value}, judged {verdict.value}{shown and f' ({shown})'}"
         return
     if case.says and finding and not any(case.says in _said(finding, index) for index in range(len(finding.evidence))):
-        yield f"no evidence says “{case.says}”: " + "; ".join(_said(finding, index) for index in range(len(finding.evidence)))
+        yield f"no evidence says “{case.says}”: " + "; ".join(
+            _said(finding, index) for index in range(len(finding.evidence))
+        )
     if verdict is Verdict.FAIL and rule.fix and rule.fix.safety is not Safety.MANUAL:
         yield from _laws(rule, case)
 
@@ -178,6 +178,10 @@ def _laws(rule: Rule, case: Case) -> Iterator[str]:
         if refusal.reason not in {"Manual", "TooLarge", "WouldOverlap", "CannotExpress"}:
             yield f"the fix stops with {refusal.reason}: {refusal}"
         return
+    except NotRead:
+        return  # nothing is written on the strength of what could not be read
+    if any(first_unread(document) for document in changed.values()):
+        return  # nor is a document that is known in part only
     fixed = with_documents(snapshot, changed)
     again = judge(rule, node, fixed, PREDICATES)
     if again.verdict is not Verdict.PASS:
@@ -185,7 +189,15 @@ def _laws(rule: Rule, case: Case) -> Iterator[str]:
         yield f"law 1, fixed means pass: after the fix it is {again.verdict.value}: {said}"
     if mended(rule, fixed, node):
         yield "law 2, fixing twice changes nothing: the second fix changes the document again"
+    yield from _pinned(case, changed)
     yield from _undo(snapshot, changed)
+
+
+def _pinned(case: Case, changed: Mapping[tuple[str, str], Json]) -> Iterator[str]:
+    for node, facets in (case.after or {}).items():
+        for facet, wanted in facets.items():
+            if changed.get((node, facet)) != wanted:
+                yield f"after the fix {node}.{facet} is {changed.get((node, facet))}, and the case pins {wanted}"
 
 
 def _undo(snapshot: Snapshot, changed: Mapping[tuple[str, str], Json]) -> Iterator[str]:

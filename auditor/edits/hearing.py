@@ -77,7 +77,7 @@ def _through_eventbridge(scope: Scope) -> bool:
 
 
 def _pattern_fits(scope: Scope) -> bool:
-    """Tell whether the rule's pattern may match a new object of the bucket, going by what does not depend on its key."""
+    """Tell whether the rule's pattern may match a new object of the bucket, whatever its key."""
     bucket = {name: scope.find(f"source_bucket.{name}").value for name in ("Name", "Arn", "Account", "Region")}
     event = object_created(bucket, Free(), "CompleteMultipartUpload")
     return matches(scope.take("consumer.Rule.EventPattern"), event) is not False

@@ -205,8 +205,8 @@ _SIZES = Between(1, 5 * 2**40)
 def object_created(bucket: Mapping[str, Json], key: Json, reason: str) -> Json:
     """Return the event that S3 sends for a new object, as far as it is known beforehand.
 
-    `bucket` has its Name, Arn, Account and Region (each may be unread); `key` may be `Free`. The shape is in the S3 User
-    Guide, ev-events: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
+    `bucket` has its Name, Arn, Account and Region (each may be unread); `key` may be `Free`. The shape is in the S3
+    User Guide: https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
     """
     unknown = Unread("OnlyInTheEvent")
     return {

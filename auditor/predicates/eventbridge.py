@@ -11,7 +11,7 @@ from auditor.scope import Found, Scope, object_to, unknown_at
 
 
 def event_of(scope: Scope, key: Json, event: str) -> Json:
-    """Return the event that EventBridge gets when an object is created in the source bucket by way of an S3 event type."""
+    """Return the event that EventBridge gets for a new object in the source bucket, made by one of `CREATED`."""
     bucket = {name: scope.find(f"source_bucket.{name}").value for name in ("Name", "Arn", "Account", "Region")}
     return object_created(bucket, key, REASONS[event])
 
