@@ -149,6 +149,8 @@ def test_exports_are_listed_in_pages(dynamodb, bucket, refused):
 def test_exports_can_take_their_time(dynamodb, bucket, standin):
     standin.options(export_seconds=0.5)
     dynamodb.update_continuous_backups(**recovery())
-    arn = dynamodb.export_table_to_point_in_time(TableArn=ARN, S3Bucket=bucket("bucket"))["ExportDescription"]["ExportArn"]
+    arn = dynamodb.export_table_to_point_in_time(TableArn=ARN, S3Bucket=bucket("bucket"))["ExportDescription"][
+        "ExportArn"
+    ]
     assert dynamodb.describe_export(ExportArn=arn)["ExportDescription"]["ExportStatus"] == "IN_PROGRESS"
     assert finished(dynamodb, arn)["ExportStatus"] == "COMPLETED"

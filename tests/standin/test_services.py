@@ -217,7 +217,11 @@ def test_service_control_policies(clients):
     [
         ("cloudtrail", "lookup_events", {}),
         ("dynamodb", "describe_contributor_insights", {"TableName": "t"}),
-        ("iam", "simulate_principal_policy", {"PolicySourceArn": "arn:aws:iam::111122223333:role/r", "ActionNames": ["s3:GetObject"]}),
+        (
+            "iam",
+            "simulate_principal_policy",
+            {"PolicySourceArn": "arn:aws:iam::111122223333:role/r", "ActionNames": ["s3:GetObject"]},
+        ),
         ("accessanalyzer", "list_analyzers", {}),
     ],
 )
