@@ -45,7 +45,7 @@ __all__ = [
 
 
 def target_of(node: Node, pipeline: Pipeline | None = None) -> Target:
-    """Return what is read or written at a node: in the Region of its ARN, else its own declared one, or its account's.
+    """Return what is read or written at a node: in the Region of its ARN, its own, or its account's.
 
     In its pipeline the source bucket knows the Region in which AWS publishes its metrics, and the destination bucket the
     prefix of its objects: replicas keep their keys.

@@ -11,6 +11,8 @@ from auditor.kinds.names import arn, common, resource_of
 from auditor.kinds.paging import pages
 from auditor.model import Json, Text
 
+# What a rule sends to its targets may hold secrets.
+_SENT = frozenset({"Input", "InputTransformer", "HttpParameters"})
 _WRITTEN = ("ScheduleExpression", "State", "Description", "RoleArn")
 
 
@@ -50,7 +52,8 @@ def _normal_rule(document: Json) -> Json:
 
 def _read_targets(ask: Ask, target: Target) -> Json:
     bus, name = _named(target)
-    return pages(ask, Call("events", "ListTargetsByRule", {"Rule": name, "EventBusName": bus}), "Targets")
+    targets = pages(ask, Call("events", "ListTargetsByRule", {"Rule": name, "EventBusName": bus}), "Targets")
+    return [{key: value for key, value in one.items() if key not in _SENT} for one in targets]
 
 
 def _attributes(target: Target) -> Mapping[str, Json]:
@@ -84,7 +87,9 @@ RULE = Kind(
             ("events:ListTargetsByRule",),
             Shape("api", "events", "ListTargetsByRule", "Targets"),
             ("events:ListTargetsByRule",),
-            doc=Text("The rule's targets.", "ルールのターゲットです。"),
+            doc=Text(
+                "The rule's targets without what is sent to them.", "ルールのターゲットです（送信する内容は除きます）。"
+            ),
         ),
     ),
 )

@@ -51,7 +51,8 @@ def _write_policy(target: Target, _before: Json, after: Json) -> tuple[Call, ...
 
 
 def _read_rotation(ask: Ask, target: Target) -> Json:
-    return ask(Call("kms", "GetKeyRotationStatus", {"KeyId": _key(ask, target)}))
+    key = _key(ask, target)
+    return {"KeyId": key, **ask(Call("kms", "GetKeyRotationStatus", {"KeyId": key}))}
 
 
 def _write_rotation(target: Target, before: Json, after: Json) -> tuple[Call, ...]:

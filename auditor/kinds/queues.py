@@ -39,10 +39,11 @@ def _read_attributes(ask: Ask, target: Target) -> Json:
 
 
 def _write_attributes(target: Target, before: Json, after: Json) -> tuple[Call, ...]:
-    old, new = before or {}, after or {}
-    # An empty text takes the key away; naming both ways of encryption at once is refused.
-    changed = {name: str(new.get(name, "")) for name in WRITABLE if new.get(name, "") != old.get(name, "")}
+    old, new = before or {}, {"KmsMasterKeyId": "", **(after or {})}
+    # An empty text takes the key away; an attribute that is not named stays.
+    changed = {name: str(new[name]) for name in WRITABLE if name in new and new[name] != old.get(name, "")}
     if changed.get("KmsMasterKeyId"):
+        # A key switches SQS's own encryption off; naming both at once is refused.
         changed.pop("SqsManagedSseEnabled", None)
     return _set(target, changed) if changed else ()
 

@@ -15,6 +15,8 @@ from auditor.model import Json, Unread
 
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d*)\]")
 _LISTED = 20
+# What AWS answers beside the values of its own model.
+_ALSO_ANSWERED = {"FilterRuleName": ("Prefix", "Suffix")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,6 +306,7 @@ def _api(shape: Any, *, writing: bool = False) -> Form:
         return Form("mapping", other=lambda: _api(shape.value, writing=writing))
     types = {"long": "integer", "float": "number", "double": "number", "character": "string", "blob": "string"}
     enum = tuple(getattr(shape, "enum", ()) or ())
+    enum += _ALSO_ANSWERED.get(shape.name, ())
     return Form(types.get(shape.type_name, shape.type_name), enum=enum)
 
 
