@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from auditor.iam import OPERATORS, evaluate, matches_action, matches_principal, matches_resource
 
 FOLDER = Path(__file__).parent / "iam"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from auditor.iam.conditions import Condition, holds
 from auditor.iam.errors import Unreadable
 from auditor.iam.kms_grants import grant_allows
-from auditor.iam.logic import Parts, naming, resource_must_speak, root_keeps
+from auditor.iam.logic import Parts, naming, rcp_reach, resource_must_speak, root_keeps
 from auditor.iam.misses import nearest
 from auditor.iam.policies import Policies, Readable
 from auditor.iam.policy import Policy
@@ -114,7 +114,8 @@ def _matched(kind: Kind, policy: Policy, statement: Statement, request: Request)
     texts = [condition_text(condition, request.facts) for condition in held]
     where, name = statement_text(statement), KINDS[kind]
     verb, verb_ja = ("allows", "許可") if statement.allows else ("denies", "拒否")
-    because = f", because {' and '.join(text.en for text in texts)} holds" if texts else ""
+    verb_held = "hold" if len(texts) > 1 else "holds"
+    because = f", because {' and '.join(text.en for text in texts)} {verb_held}" if texts else ""
     because_ja = f" (条件 {'、'.join(text.ja for text in texts)} が成立)" if texts else ""
     element = f"Condition.{held[0].written}.{held[0].key}" if held else "Effect"
     return Reason(
@@ -214,6 +215,13 @@ def _doubts(sides: list[_Side], request: Request, policies: Policies, found: Par
             for policy, statement, sure in _matching(side, request, allows=True):
                 if not sure:
                     yield _unsure(side, policy, statement, request)
+        if side.kind == "rcp" and rcp_reach(request.service) is None and side.scan.deny is None:
+            yield _logic(
+                Text(
+                    f"AWS's pages differ on whether resource control policies bind {request.service}.",
+                    f"リソースコントロールポリシー (RCP) が {request.service} に効くかどうかは、AWS の資料でも一致していません。",
+                )
+            )
     for grant in policies.grants if allow is None else ():
         if isinstance(grant, Unreadable):
             yield _unread("grant", grant)
@@ -233,7 +241,10 @@ def _unread(kind: Kind, policy: Unreadable) -> Reason:
 
 def _unsure(side: _Side, policy: Policy, statement: Statement, request: Request) -> Reason:
     open_ones = [item for item in statement.conditions if holds(item, request.facts) is None]
-    element, text = "Resource", Text("a variable's value is unknowable", "変数の値が事前に分かりません")
+    element, text = (
+        "Resource",
+        Text("the value of a variable that nobody can know beforehand", "事前には分からない変数の値"),
+    )
     if open_ones:
         element = f"Condition.{open_ones[0].written}.{open_ones[0].key}"
         texts = [_open_text(condition, request) for condition in open_ones]
@@ -241,7 +252,10 @@ def _unsure(side: _Side, policy: Policy, statement: Statement, request: Request)
     elif side.naming is not Naming.IGNORED:
         reach = names(statement, request, side.naming)
         if not reach.sure:
-            element, text = "Principal", Text("whether it names the caller", "呼び出し元を指すかどうか")
+            element, text = (
+                "Principal",
+                Text("whether its principals include the caller", "その Principal に呼び出し元が含まれるかどうか"),
+            )
     name, where = KINDS[side.kind], statement_text(statement)
     verb, verb_ja = ("allow", "許可") if statement.allows else ("deny", "拒否")
     return Reason(
@@ -249,16 +263,16 @@ def _unsure(side: _Side, policy: Policy, statement: Statement, request: Request)
         side.kind,
         statement.label,
         element,
-        f"{where} of the {name.en} “{policy.name}” may {verb} {request.action}; what nobody can tell is {text.en}.",
-        f"{name.ja}「{policy.name}」の {where} は {request.action} を{verb_ja}する可能性がありますが、"
-        f"判断できません: {text.ja}。",
+        f"{where} of the {name.en} “{policy.name}” may {verb} {request.action}: it hangs on {text.en}.",
+        f"{name.ja}「{policy.name}」の {where} が {request.action} を{verb_ja}するかどうかは、"
+        f"{text.ja} によって決まり、事前には判断できません。",
     )
 
 
 def _open_text(condition: Condition, request: Request) -> Text:
     if condition.operator is None:
         return Text(
-            f"the operator {condition.written}, which AWS does not document",
-            f"演算子 {condition.written} は AWS のドキュメントにありません",
+            f"the operator {condition.written}, which is none of AWS's",
+            f"AWS にない演算子 {condition.written}",
         )
     return condition_text(condition, request.facts)

@@ -17,7 +17,7 @@ from auditor.iam.principal import Level
 from auditor.iam.request import Request
 from auditor.iam.scan import SILENT, Naming, Scan, scan, union
 
-__all__ = ["Parts", "both", "either", "naming", "parts", "resource_must_speak", "root_keeps"]
+__all__ = ["Parts", "both", "either", "naming", "parts", "rcp_reach", "resource_must_speak", "root_keeps"]
 
 # The callers whose own policies count: everyone else is judged by the resource's policy alone.
 _WITH_IDENTITY = frozenset({"role", "session", "user", "federated_user", "other"})
@@ -174,11 +174,15 @@ def _rcps(request: Request, policies: Policies) -> tuple[Scan, ...] | None:
         return None
     if policies.management_account and policies.management_account == request.owner_account:
         return None
-    if request.service in _RCP_SERVICES:
-        return _levels(policies.rcps, request)
-    if request.service in _RCP_PERHAPS:
+    reach = rcp_reach(request.service)
+    if reach is None:
         return tuple(_perhaps(found) for found in _levels(policies.rcps, request))
-    return None
+    return _levels(policies.rcps, request) if reach else None
+
+
+def rcp_reach(service: str) -> Kleene:
+    """Return whether RCPs bind the resources of a service; None where AWS's own pages differ."""
+    return None if service in _RCP_PERHAPS else service in _RCP_SERVICES
 
 
 def _perhaps(found: Scan) -> Scan:
