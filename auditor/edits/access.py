@@ -11,6 +11,7 @@ from auditor.edits.statements import Statement
 from auditor.errors import Refused
 from auditor.iam import Request
 from auditor.model import Json, Text
+from auditor.predicates import PREDICATES
 from auditor.predicates.access import needs
 from auditor.predicates.access_calls import CALLS, Ask
 from auditor.predicates.access_verdict import Refusal, Side, refusals
@@ -33,6 +34,16 @@ def _grant_calls(document: Json, wanted: Json, scope: Scope) -> Json:
     after = _with(scope, _place(lacking[0].ask, side), changed)
     _decline([one for one in refusals(after, param["calls"], side) if one.gap is None], side, granted=True)
     return changed
+
+
+def _only_if(document: Json, wanted: Json, scope: Scope) -> Json:
+    """Return the document as it is, or raise `Refused` with what a person has to mend first."""
+    for name, param in known(wanted).items():
+        for one in PREDICATES[name].judge(scope.find("."), param, scope):
+            if one.unread is None:
+                said = one.note.en if one.note else f"{one.found} stands where {one.wanted} is wanted."
+                raise Refused("Manual", f"{one.route}: {said}")
+    return document
 
 
 def _decline(lacking: Iterable[Refusal], side: Side, *, granted: bool = False) -> None:
@@ -121,6 +132,17 @@ ACCESS: tuple[Edit, ...] = (
         ),
         "{facet: InlinePolicies, grant_calls: {calls: [export_writes], sid: AuditorExport, policy: auditor-export}}",
         lambda wanted, at: needs({"side": _judged(wanted), **wanted}, at),
+    ),
+    Edit(
+        "only_if",
+        _only_if,
+        {"type": "object", "propertyNames": {"enum": list(PREDICATES)}, "minProperties": 1},
+        Text(
+            "Changes nothing, and declines the whole fix where one of these predicates objects: a person has to mend that.",
+            "何も変更せず、この述語のいずれかが成り立たないときに修正全体を見送ります。その場合は人の手による対応が必要です。",
+        ),
+        "{facet: InlinePolicies, only_if: {usable_keys: exports}}",
+        lambda wanted, at: tuple(route for name, param in wanted.items() for route in PREDICATES[name].needs(param, at)),
     ),
 )
 

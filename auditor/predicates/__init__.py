@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from auditor.predicates.access import ACCESS
+from auditor.predicates.access_state import STATE
 from auditor.predicates.buckets import BUCKETS
 from auditor.predicates.consumers import CONSUMERS
 from auditor.predicates.events import EVENTS
@@ -23,6 +24,7 @@ PREDICATES: Mapping[str, Predicate] = {
     for row in (
         *VALUES,
         *ACCESS,
+        *STATE,
         *HEALTH_EXPORTS,
         *EVENTS,
         *NOTIFICATIONS,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from auditor.model import Json, Unread
@@ -66,7 +66,8 @@ def export_encryption(scope: Scope) -> tuple[tuple[str, str], ...]:
 def source_keys(scope: Scope) -> Iterator[Key]:
     """Yield the keys that encrypt the exports: the one an export names, and the bucket's default.
 
-    The AWS managed key needs no permission of its own in the bucket's account, and is left out.
+    The AWS managed key needs no permission of its own in the bucket's account, and is left out. Where the bucket's
+    default is unread, the declared key may be it.
     """
     if not scope.resource("source_bucket"):
         return
@@ -97,6 +98,15 @@ def _named(scope: Scope) -> Iterator[tuple[Json, Maybe]]:
         yield walk(default.value, (*_BY_DEFAULT, "KMSMasterKeyID")) or "alias/aws/s3", bucket_key
 
 
+def managed_key(scope: Scope) -> bool:
+    """Tell whether the bucket (or the newest export) uses the AWS managed key aws/s3."""
+    return any(isinstance(named, str) and _is_managed(named) for named, _ in _named(scope))
+
+
+def _is_managed(name: str) -> bool:
+    return name.rpartition(":")[2] == "alias/aws/s3"
+
+
 def replica_key(scope: Scope, named: Iterable[Found]) -> Key | None:
     """Return the key that the winning rule names for the replicas; `None` where it names none or an alias."""
     default = scope.find("destination_bucket.Encryption.Rules[0].BucketKeyEnabled")
@@ -114,7 +124,7 @@ def _key(scope: Scope, named: Json, bucket: str, nodes: tuple[str, ...], bucket_
         arn = scope.find(f"{node}.Arn").value if node else None
         return Key(arn, node, named, bucket_key) if isinstance(arn, str) else None
     name = str(named)
-    if name.rpartition("/")[2] == "s3" and name.rpartition(":")[2] == "alias/aws/s3":
+    if _is_managed(name):
         return None
     for one in nodes:
         arn = scope.find(f"{one}.Arn").value if scope.resource(one) else None
@@ -137,9 +147,3 @@ def _own(scope: Scope, key: str, bucket: str) -> str:
     assert known is not None
     account = known.node.account
     return f"arn:{account.partition}:kms:{region}:{account.id}:key/{key}"
-
-
-def key_metadata(scope: Scope, node: str) -> Mapping[str, Json]:
-    """Return what DescribeKey tells of a key as far as it was read."""
-    found = scope.find(f"{node}.Description").value
-    return found if isinstance(found, Mapping) else {}

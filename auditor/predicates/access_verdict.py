@@ -21,6 +21,11 @@ _SIDES: Mapping[str, frozenset[str]] = {
     "both": frozenset({"identity", "boundary", "session", "resource", "grant", "logic"}),
 }
 _ALL = Policy.parse(OPEN, "everything")
+_UNDECLARED = Text(
+    "The pipeline does not declare this key, whose policy could allow it: add it as source_key or destination_key.",
+    "パイプラインがこのキーを宣言していないため、キーポリシーが許可しているか分かりません。source_key または destination_key に"
+    "追加してください。",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +87,7 @@ class Bench:
         if self.side == "caller" and decide(request, replace(decision.policies, identity=(_ALL,), boundary=None)).effect != "allowed":
             return None
         if not ask.guard and decision.effect == "implicit_deny":
-            hint = "the pipeline does not declare this key, and its policy could allow it"
-            return Refusal(ask, decision, (self._home(ask), Unread("NotDeclared", detail=hint)))
+            return Refusal(ask, decision, (self._home(ask), Unread("NotDeclared", detail=_UNDECLARED.en)))
         return Refusal(ask, decision)
 
     def _policies(self, ask: Ask, request: Request, leaning: Leaning) -> Policies:
@@ -174,7 +178,7 @@ def evidence(refusal: Refusal, scope: Scope, side: Side) -> Evidence:
     note = Text(" ".join(one.en for one in reasons), "".join(one.ja for one in reasons))
     if refusal.gap is not None:
         route, unread = refusal.gap
-        said = note if unread.reason == "Unknowable" else None
+        said = {"Unknowable": note, "NotDeclared": _UNDECLARED if ask.variants[0].service == "kms" else None}.get(unread.reason)
         return unknown_at(route, unread, wanted, scope, note=said, key=ask.action)
     found = "explicitly denied" if decision.effect == "explicit_deny" else "not allowed"
     return object_to(Found(None, _route(ask, decision, reasons, side)), wanted, scope, note=note, key=ask.action, shown=found)
