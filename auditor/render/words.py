@@ -26,6 +26,87 @@ VERDICTS: Mapping[Verdict, Text] = MappingProxyType(
     }
 )
 
+NODES: Mapping[str, Text] = MappingProxyType(
+    {
+        "table": Text("table", "テーブル"),
+        "exporter": Text("exporter", "エクスポート実行ロール"),
+        "source_bucket": Text("source bucket", "コピー元バケット"),
+        "consumer": Text("consumer", "コンシューマー"),
+        "replication_role": Text("replication role", "レプリケーションロール"),
+        "destination_bucket": Text("destination bucket", "コピー先バケット"),
+        "source_key": Text("source key", "コピー元の KMS キー"),
+        "destination_key": Text("destination key", "コピー先の KMS キー"),
+        "catalog_table": Text("catalog table", "カタログテーブル"),
+    }
+)
+
+PAGE: Mapping[str, Text] = MappingProxyType(
+    {
+        "page-title": Text("auditor report", "auditor レポート"),
+        "page-skip": Text("Skip to the findings", "指摘一覧へ移動"),
+        "page-language": Text("Language", "言語"),
+        "page-theme": Text("Theme", "テーマ"),
+        "page-theme-auto": Text("Theme: system", "テーマ: システム設定"),
+        "page-theme-light": Text("Theme: light", "テーマ: ライト"),
+        "page-theme-dark": Text("Theme: dark", "テーマ: ダーク"),
+        "page-noscript": Text(
+            "This page draws the report with a script of its own, without any network. Allow scripts to see it.",
+            "このページはページ内のスクリプトでレポートを描画します（通信は行いません）。スクリプトを許可してください。",
+        ),
+        "page-summary": Text("Summary", "概要"),
+        "page-pipelines": Text("Pipelines", "パイプライン"),
+        "page-findings": Text("Findings", "指摘一覧"),
+        "page-notices": Text("Notices", "お知らせ"),
+        "page-diagram": Text("Diagram of the pipeline {}", "パイプライン {} の構成図"),
+        "page-diagram-hint": Text(
+            "Choose a node or an arrow to see its findings.", "ノードや矢印を選ぶと、その指摘だけを表示します。"
+        ),
+        "page-account": Text("Account", "アカウント"),
+        "page-edge-export": Text("export", "エクスポート"),
+        "page-edge-call": Text("starts", "実行"),
+        "page-edge-notify": Text("event", "イベント通知"),
+        "page-edge-replicate": Text("replication", "レプリケーション"),
+        "page-edge-encrypt": Text("encrypts", "暗号化"),
+        "page-edge-query": Text("query", "クエリ"),
+        "page-state-fail": Text("failed", "不合格"),
+        "page-state-unknown": Text("unknown", "不明"),
+        "page-state-waived": Text("waived", "適用除外"),
+        "page-state-known": Text("in the baseline", "ベースラインに既出"),
+        "page-state-pass": Text("passed", "合格"),
+        "page-state-na": Text("not applicable", "対象外"),
+        "page-filter": Text("Filters", "絞り込み"),
+        "page-filter-text": Text("Search rules, names, evidence", "ルール・名前・証拠を検索"),
+        "page-filter-severity": Text("Severity", "重大度"),
+        "page-filter-state": Text("Verdict", "判定"),
+        "page-filter-clear": Text("Clear filters", "絞り込みを解除"),
+        "page-filter-place": Text("Only {}", "{} のみ"),
+        "page-shown": Text("{} of {} findings shown", "{1} 件中 {0} 件を表示"),
+        "page-nothing-shown": Text("No finding matches the filters.", "条件に一致する指摘はありません。"),
+        "page-why": Text("Why it matters", "なぜ重要か"),
+        "page-evidence": Text("Evidence", "証拠"),
+        "page-document": Text("Document", "ドキュメント"),
+        "page-fix": Text("Fix", "修正方法"),
+        "page-no-fix": Text(
+            "There is no fix for this rule; it asks for a decision.",
+            "このルールに自動修正はありません。判断が必要です。",
+        ),
+        "page-no-fix-yet": Text(
+            "Nothing is mended while this is unknown: make it readable, then audit again.",
+            "不明な間は修正しません。読み取れるようにしてから、もう一度監査してください。",
+        ),
+        "page-command": Text("By command", "コマンド"),
+        "page-resource": Text("Resource", "リソース"),
+        "page-region": Text("Region", "リージョン"),
+        "page-fingerprint": Text("Fingerprint", "フィンガープリント"),
+        "page-waiver": Text("Waiver", "適用除外の内容"),
+        "page-references": Text("References", "参考資料"),
+        "page-route": Text("where", "対象"),
+        "page-source": Text("source", "読み取り元"),
+        "page-started": Text("started", "開始"),
+        "page-opens": Text("details", "詳細"),
+    }
+)
+
 WORDS: Mapping[str, Text] = MappingProxyType(
     {
         "severity": Text("severity", "重大度"),
@@ -45,11 +126,12 @@ WORDS: Mapping[str, Text] = MappingProxyType(
         "cost": Text("cost", "費用"),
         "not-read": Text("not read: {}", "読み取れません: {}"),
         "needs": Text("needs {}", "{} の権限が必要です"),
-        "fix-safe": Text("safe, by --fix", "--fix で安全に修正できます"),
+        "fix-safe": Text("Safe: --fix mends it.", "安全: --fix で修正できます。"),
         "fix-review": Text(
-            "by --fix=review, after you have looked at it", "内容を確認のうえ --fix=review で修正できます"
+            "Review: --fix=review mends it, once you have looked.",
+            "要確認: 内容を見たうえで --fix=review で修正します。",
         ),
-        "fix-manual": Text("by hand", "手作業で修正します"),
+        "fix-manual": Text("By hand", "手作業"),
         "waived-by": Text("{reason} ({owner}, until {until})", "{reason}（{owner}、{until} まで）"),
         "ends-soon": Text("ends soon", "まもなく期限切れ"),
         "passed-count": Text("{} passed, {} not applicable", "合格 {} 件、対象外 {} 件"),
