@@ -170,7 +170,7 @@ def _invented(case: Case) -> Iterator[str]:
 
 
 def _laws(rule: Rule, case: Case) -> Iterator[str]:
-    """Fixed means pass; fixing twice changes nothing; undoing restores, or the loss was declared."""
+    """Yield which law a fix breaks: fixed means pass, twice changes nothing, undo restores or the loss was declared."""
     snapshot, node = snapshot_of(case), subject_of(case, rule)
     try:
         changed = mended(rule, snapshot, node)

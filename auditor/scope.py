@@ -13,7 +13,7 @@ _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _HOLE = re.compile(r"\$\{([a-z_]+(?:\.[^${}]+)?)\}")
 
 
-class NotRead(Exception):  # noqa: N818 - a state of knowledge, not an error
+class NotRead(Exception):
     """A value that a predicate needs is unread; the engine turns it into an unknown objection."""
 
     def __init__(self, route: str, unread: Unread) -> None:
@@ -57,7 +57,9 @@ def first_unread(value: Json, route: str = "") -> tuple[str, Unread] | None:
     if isinstance(value, Unread):
         return route, value
     if isinstance(value, Mapping):
-        pairs: Iterable[tuple[str, Json]] = ((f"{route}.{key}" if route else str(key), part) for key, part in value.items())
+        pairs: Iterable[tuple[str, Json]] = (
+            (f"{route}.{key}" if route else str(key), part) for key, part in value.items()
+        )
     elif isinstance(value, list | tuple):
         pairs = ((f"{route}[{index}]", part) for index, part in enumerate(value))
     else:
@@ -225,6 +227,8 @@ def object_to(
     return Evidence(found.route, wanted, value, scope.place(found.route), note, key=key)
 
 
-def unknown_at(route: str, unread: Unread, wanted: Json, scope: Scope, *, note: Text | None = None, key: str = "") -> Evidence:
+def unknown_at(
+    route: str, unread: Unread, wanted: Json, scope: Scope, *, note: Text | None = None, key: str = ""
+) -> Evidence:
     """Return the evidence of an objection that could not be settled."""
     return Evidence(route, wanted, None, scope.place(route), note, unread, key)

@@ -13,9 +13,11 @@ from auditor.cli.options import load_rules, pipelines_argument, rule_options
 @pipelines_argument
 @rule_options
 @click.option("--fix", "to_fix", is_flag=True, help="Also what --fix=review writes.")
-@click.option("--format", "form", type=click.Choice(["json", "terraform", "cloudformation"]), default="json", show_default=True)
+@click.option(
+    "--format", "form", type=click.Choice(["json", "terraform", "cloudformation"]), default="json", show_default=True
+)
 @click.option("--account", metavar="ID|NAME", help="Only this account's policy, as a bare document.")
-def permissions_command(  # noqa: PLR0913 - one parameter an option
+def permissions_command(
     pipelines: tuple[Path, ...],
     folders: tuple[Path, ...],
     select: tuple[str, ...],

@@ -1,0 +1,144 @@
+"""`auditor explain`: what a rule wants and why, or how one finding came about and what would mend it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from auditor.cli.options import coloured, columns, lang_option, language, source_options
+
+if TYPE_CHECKING:
+    from auditor.model import Finding, Report
+    from auditor.rule import Rule
+
+
+@click.command("explain")
+@click.argument("word", metavar="RULE|FINDING")
+@click.argument("pipelines", nargs=-1, type=click.Path(path_type=Path), metavar="[PIPELINE…]")
+@source_options
+@click.option("--rules", "folders", multiple=True, metavar="DIR", type=click.Path(path_type=Path), help="Your own rules; repeatable.")
+@click.option("--report", type=click.Path(path_type=Path), metavar="FILE", help="Take the finding from this report (json).")
+@lang_option
+def explain_command(word: str, pipelines: tuple[Path, ...], report: Path | None, lang: str | None, **choices: Any) -> int:
+    """Explain a rule by its id, or a finding by its fingerprint (the first digits are enough).
+
+    With pipelines the rule is judged on them now; a fingerprint needs the pipelines or a report.
+    """
+    from auditor.errors import UsageError
+    from auditor.files import did_you_mean
+    from auditor.rulebook import load
+
+    book = {rule.id: rule for rule in load(choices["folders"], vet=False)}
+    tongue = language(lang)
+    fingerprint = word.lower() if word not in book and _hexadecimal(word) else ""
+    if not fingerprint and word not in book:
+        raise UsageError(f"`{word}` is neither a rule nor a fingerprint.", did_you_mean(word, book).strip())
+    if report is not None:
+        _say(_told(_in_report(report, word, fingerprint), book, tongue))
+        return 0
+    if not pipelines:
+        if fingerprint:
+            raise UsageError("A finding is explained from what was read.", "Name its pipelines behind it, or --report FILE.")
+        _say(_rule(book[word], tongue))
+        return 0
+    return _live(word, fingerprint, {**choices, "pipelines": pipelines}, book, tongue)
+
+
+def _live(word: str, fingerprint: str, choices: Mapping[str, Any], book: Mapping[str, Rule], lang: str) -> int:
+    from auditor.audit import audit
+    from auditor.cli.audit import load_all, progress_bar, settings_of
+    from auditor.errors import UsageError
+
+    select = () if fingerprint else (word,)
+    pipelines, rules = load_all({**choices, "select": select, "skip": (), "min_severity": "info"})
+    with progress_bar(quiet=False) as progress:
+        report = audit(pipelines, rules, settings_of({**choices, "fix": "review"} if not choices["sources"] else dict(choices)), progress=progress)
+    chosen = [one for one in report.findings if one.fingerprint.startswith(fingerprint)] if fingerprint else list(report.findings)
+    if not chosen:
+        raise UsageError(f"No finding begins with {fingerprint}." if fingerprint else f"{word} does not apply to these pipelines.")
+    for rule in {one.rule for one in chosen}:
+        _say(_rule(book[rule], lang))
+    for finding in chosen:
+        _say(_finding(finding, lang))
+    _fixes(report, chosen, rules, lang)
+    return 0
+
+
+def _hexadecimal(word: str) -> bool:
+    return len(word) >= 6 and all(letter in "0123456789abcdef" for letter in word.lower())
+
+
+def _rule(rule: Rule, lang: str) -> list[str]:
+    from auditor.docs import page
+
+    return page(rule, lang).splitlines()
+
+
+def _finding(finding: Finding, lang: str) -> list[str]:
+    ja = lang == "ja"
+    lines = ["", f"## {finding.pipeline}.{finding.node}: {finding.verdict.value} ({finding.fingerprint})", ""]
+    for one in finding.evidence:
+        lines.append(f"- {one.route}" + (f"  [{one.location}]" if one.location else ""))
+        lines.append(f"  {'期待' if ja else 'wanted'}: {one.wanted}")
+        lines.append(f"  {'実際' if ja else 'found'}: {one.unread if one.unread else one.found}")
+        if one.note:
+            lines.append(f"  {one.note.say(lang)}")
+    if finding.steps and finding.verdict.value == "fail":
+        lines += ["", finding.steps.say(lang)]
+    return lines
+
+
+def _fixes(report: Report, chosen: Iterable[Finding], rules: Iterable[Rule], lang: str) -> None:
+    """Print the change that would make the findings pass, as a diff, a call, AWS CLI, Terraform and CloudFormation."""
+    from auditor.model import Safety
+    from auditor.remedy import draft
+    from auditor.remedy.show import shown
+
+    plan = draft(report.snapshots, chosen, rules, safety=Safety.REVIEW)
+    if plan.changes:
+        click.echo()
+        click.echo(shown(plan, lang=lang, colour=coloured(sys.stdout), width=columns()))
+
+
+def _in_report(file: Path, word: str, fingerprint: str) -> list[Mapping[str, Any]]:
+    from auditor.errors import InputError, Mistake, Place
+    from auditor.files import load_json
+
+    document = load_json(file, places=False).value
+    if not isinstance(document, Mapping) or document.get("version") != "report-v1":
+        raise InputError([Mistake(Place(str(file)), "This is no report-v1.", "Write one with --format json --output FILE.")])
+    found = [
+        one
+        for one in document["findings"]
+        if (one["fingerprint"].startswith(fingerprint) if fingerprint else one["rule"] == word)
+    ]
+    if not found:
+        raise InputError([Mistake(Place(str(file)), f"No finding of `{word}` is in this report.")])
+    return found
+
+
+def _told(found: Iterable[Mapping[str, Any]], book: Mapping[str, Rule], lang: str) -> list[str]:
+    lines: list[str] = []
+    for one in found:
+        if one["rule"] in book:
+            lines += _rule(book[one["rule"]], lang)
+        lines += ["", f"## {one['pipeline']}.{one['node']}: {one['verdict']} ({one['fingerprint']})", ""]
+        for evidence in one["evidence"]:
+            lines.append(f"- {evidence['route']}")
+            lines.append(f"  wanted: {evidence['wanted']}")
+            lines.append(f"  found: {evidence['found']}")
+            note = evidence.get("note") or {}
+            if note:
+                lines.append(f"  {note.get(lang, '')}")
+    return lines
+
+
+def _say(lines: Iterable[str]) -> None:
+    from auditor.render.display import plain
+
+    for line in lines:
+        click.echo(plain(line))
