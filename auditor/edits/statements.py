@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 
 from auditor.edits.edit import listed
+from auditor.kinds.documents import normal_policy
 from auditor.model import Json
 
 Statement = Mapping[str, Json]
-
-_REST = ("Effect", "Principal", "Condition", "NotAction", "NotResource", "NotPrincipal")
 
 
 def covers(pattern: str, text: str) -> bool:
@@ -31,8 +29,8 @@ def covers(pattern: str, text: str) -> bool:
 def missing(wanted: Statement, existing: Iterable[Statement]) -> tuple[list[str], list[str]]:
     """Return the actions and resources of a wanted statement that the existing ones do not give already.
 
-    A statement counts only if it has the same effect, at least the same principals, and no condition or the same one. A
-    statement without Resource (a trust policy's) is told by its actions alone.
+    A statement counts only if it has the same effect, at least the same principals, and no condition that the wanted
+    one does not have too. A statement without Resource (a trust policy's) is told by its actions alone.
     """
     helpful = [one for one in existing if _bears(one, wanted)]
     actions, resources = listed(wanted.get("Action")), listed(wanted.get("Resource"))
@@ -47,8 +45,8 @@ def missing(wanted: Statement, existing: Iterable[Statement]) -> tuple[list[str]
 
 
 def same_frame(one: Statement, other: Statement) -> bool:
-    """Tell whether two statements differ at most in Sid, Action and Resource."""
-    return all(_canonical(key, one.get(key)) == _canonical(key, other.get(key)) for key in _REST)
+    """Tell whether two statements differ at most in Sid, Action and Resource, however they are spelled."""
+    return _frame(one) == _frame(other)
 
 
 def joined(own: Statement, actions: list[str], resources: list[str]) -> Statement | None:
@@ -81,42 +79,48 @@ def _union(old: list[str], new: list[str]) -> list[str]:
 
 
 def _bears(one: Statement, wanted: Statement) -> bool:
-    if one.get("Effect") != wanted.get("Effect") or any(
-        key in one for key in ("NotAction", "NotResource", "NotPrincipal")
-    ):
+    """Tell whether a statement has the effect, the principals and the reach that a wanted one needs."""
+    given, asked = _frame(one), _frame(wanted)
+    if any(key in given for key in ("NotAction", "NotResource", "NotPrincipal")):
         return False
-    condition = one.get("Condition") or None
-    if condition is not None and _canonical("Condition", condition) != _canonical("Condition", wanted.get("Condition")):
-        return False
-    return _principals_within(wanted.get("Principal"), one.get("Principal"))
+    return (
+        given.get("Effect") == asked.get("Effect")
+        and _principals_within(asked.get("Principal"), given.get("Principal"))
+        and _as_wide(given.get("Condition") or {}, asked.get("Condition") or {})
+    )
 
 
-def _principals_within(wanted: Json, given: Json) -> bool:
-    if wanted is None or given is None:
-        return wanted is None and given is None
-    if given == "*" or "*" in listed(given.get("AWS") if isinstance(given, Mapping) else None):
-        return wanted == "*" or not isinstance(wanted, Mapping) or set(wanted) == {"AWS"} or given == "*"
-    if not isinstance(wanted, Mapping) or not isinstance(given, Mapping):
-        return bool(wanted == given)
-    return all(set(listed(values)) <= set(listed(given.get(kind))) for kind, values in wanted.items())
+def _frame(statement: Statement) -> dict[str, Json]:
+    """Return a statement without Sid, Action and Resource, in the one spelling that all spellings of it share."""
+    (normal,) = normal_policy({"Statement": [statement]})["Statement"]
+    return {key: value for key, value in normal.items() if key not in {"Sid", "Action", "Resource"}}
+
+
+def _principals_within(asked: Json, given: Json) -> bool:
+    if not isinstance(asked, Mapping) or not isinstance(given, Mapping):
+        return bool(asked == given)
+    everyone = given.get("AWS") == ["*"]
+    return all(
+        set(values) <= set(given.get(kind, ())) or (kind == "AWS" and everyone) for kind, values in asked.items()
+    )
+
+
+def _as_wide(given: Mapping[str, Json], asked: Mapping[str, Json]) -> bool:
+    """Tell whether every condition of one statement is also one of the other, so that it lets through at least as much.
+
+    More values let a positive operator through more often; of a negated one (`…Not…`) they must be the same.
+    """
+    for operator, keys in given.items():
+        if not isinstance(keys, Mapping) or not isinstance(asked.get(operator), Mapping):
+            return False
+        for key, values in keys.items():
+            wanted = asked[operator].get(key)
+            if wanted is None or not set(wanted) <= set(values) or ("not" in operator and wanted != values):
+                return False
+    return True
 
 
 def _gives(one: Statement, action: str, resource: str | None) -> bool:
     if not any(covers(pattern.lower(), action.lower()) for pattern in listed(one.get("Action"))):
         return False
     return resource is None or any(covers(pattern, resource) for pattern in listed(one.get("Resource")))
-
-
-def _canonical(key: str, value: Json) -> str:
-    """Return a text that is equal for values that IAM reads alike: one or a list, in any order, booleans as text."""
-    if key in {"NotAction", "NotResource"}:
-        value = sorted(map(str, listed(value)))
-    elif isinstance(value, Mapping):
-        value = {name: _settled(part) for name, part in value.items()}
-    return json.dumps(value or None, sort_keys=True, ensure_ascii=False)
-
-
-def _settled(value: Json) -> Json:
-    if isinstance(value, Mapping):
-        return {name: _settled(part) for name, part in value.items()}
-    return sorted(str(part).lower() if isinstance(part, bool) else str(part) for part in listed(value))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 VERSION = "journal-v1"
 
-_RUN = re.compile(r"^\d{8}T\d{6}Z-[0-9a-f]{8}$")
+_RUN = re.compile(r"^\d{8}T\d{12}Z-[0-9a-f]{8}$")
 _BEGINNING = "0" * 64
 
 
@@ -159,7 +159,7 @@ class Journal:
 def begin(plan: Plan, state_dir: Path | None = None) -> Journal:
     """Return a new journal whose first line, already on the disk, holds the whole plan. Raises `UsageError`."""
     place = folder(state_dir)
-    name = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%SZ}-{secrets.token_hex(4)}"
+    name = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(4)}"
     path = place / f"{name}.jsonl"
     try:
         place.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -90,8 +90,11 @@ class Standing(str, Enum):
 
 
 def read(aws: Door, change: Change) -> Json:
-    """Return what AWS says of the facet now, or raise `Refused`."""
-    return change.row.read(aws.ask(change.target.account, change.target.region), change.target)
+    """Return what AWS says of the facet now, or raise `Refused`; an answer without what AWS promises is `Malformed`."""
+    try:
+        return change.row.read(aws.ask(change.target.account, change.target.region), change.target)
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
+        raise Refused("Malformed", f"AWS's answer for {change.title} lacks {error}.") from None
 
 
 def standing(change: Change, document: Json, before: Json) -> Standing:
