@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from auditor.kinds.event_patterns import Free, matches
 from auditor.model import Evidence, Json, Text, Unread
 from auditor.predicates.eventbridge import event_of, unlike
-from auditor.predicates.exports import Maybe, all_of, any_of, export_prefix, miss, options, similar
+from auditor.predicates.exports import Maybe, all_of, any_of, encoded, export_prefix, miss, options, similar
 from auditor.predicates.notifications import (
     CREATED,
     MULTIPART,
@@ -176,10 +176,10 @@ def _newest_sort(scope: Scope) -> tuple[str, str] | None:
 def _shut(entry: Entry, prefix: str, key: str, of: Json, scope: Scope) -> Iterator[Evidence]:
     """Yield what keeps an entry from hearing a key."""
     head, tail = entry.filter("prefix"), entry.filter("suffix")
-    if head.value and not prefix.startswith(str(head.value)):
+    if head.value and not encoded(prefix).startswith(str(head.value)):
         note = miss(str(head.value), prefix, url=True)
-        yield object_to(head, f"a prefix of {prefix}", scope, note=note)
-    elif tail.value and not key.endswith(str(tail.value)):
+        yield object_to(head, f"a prefix of {encoded(prefix)}", scope, note=note)
+    elif tail.value and not encoded(key).endswith(str(tail.value)):
         note = Text(
             "No export object ends like this. They end in .json.gz (or .ion.gz), manifest-files.json and "
             "manifest-summary.json.",
