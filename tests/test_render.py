@@ -236,3 +236,76 @@ def test_clip_and_plain():
     assert width(clip("日本語", 4)) <= 4
     assert plain("a\x1b[2J\u202eb\n\udc80") == "a\\x1b[2J\\u202eb\\x0a\\udc80"
     assert plain("日本語　Ünï — ok") == "日本語　Ünï — ok"
+
+
+def test_golden_examples_are_what_the_formats_write():
+    from render.regenerate import examples
+
+    written = {path.name: path.read_bytes().decode() for path in sample.EXAMPLES.iterdir()}
+    told_now = dict(examples())
+    assert set(told_now) <= set(written)
+    assert [name for name, content in told_now.items() if written[name] != content] == []
+
+
+def test_every_format_is_in_the_table_described_and_has_its_example():
+    from importlib import import_module
+
+    folder = sample.EXAMPLES.parents[1] / "auditor" / "render"
+    named = {path.stem for path in folder.glob("*.py") if "\nFORMAT = " in path.read_text("utf-8")}
+    assert {import_module(f"auditor.render.{stem}").FORMAT for stem in named} == set(FORMATS.values())
+    readme = (sample.EXAMPLES.parent / "README.md").read_text("utf-8")
+    for name, row in FORMATS.items():
+        assert row.name == name
+        assert f"`{name}`" in readme
+        assert (sample.EXAMPLES / f"{name}.{row.media}").exists()
+
+
+def texts():
+    """Yield where each `Text(…)` of the renderers and waivers is written, and its two arguments."""
+    import ast
+
+    root = sample.EXAMPLES.parents[1] / "auditor"
+    for path in [*sorted((root / "render").glob("*.py")), root / "waivers.py"]:
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Text":
+                parts = [
+                    "".join(part.value for part in ast.walk(arg) if isinstance(part, ast.Constant)) for arg in call.args
+                ]
+                yield f"{path.name}:{call.lineno}", parts
+
+
+def test_no_text_is_without_its_twin():
+    import re
+
+    found = list(texts())
+    assert len(found) > 100
+    japanese = re.compile("[ぁ-んァ-ヶ一-龠]")
+    for place, parts in found:
+        assert len(parts) == 2, place
+        en, ja = parts
+        assert en.strip() and japanese.search(ja), place
+        assert not japanese.search(en), place
+        numbered = [re.sub(r"\{[01]\}", "{}", text) for text in (en, ja)]
+        assert numbered[0].count("{}") == numbered[1].count("{}"), place
+        assert set(re.findall(r"\{\w+\}", numbered[1])) <= set(re.findall(r"\{\w+\}", numbered[0])), place
+
+
+def test_every_word_is_used_and_every_used_word_exists():
+    import re
+
+    from auditor.render import words
+
+    root = sample.EXAMPLES.parents[1]
+    python = "".join(
+        path.read_text("utf-8") for path in (root / "auditor" / "render").glob("*.py") if path.name != "words.py"
+    )
+    asked = set(re.findall(r'say\(\s*"([a-z-]+)"', python)) | set(re.findall(r'WORDS\["([a-z-]+)"\]', python))
+    assert asked <= set(words.WORDS)
+    everything = python + "".join(
+        path.read_text("utf-8") for path in (root / "reports" / "templates").rglob("*") if path.is_file()
+    )
+    unused = [key for key in words.WORDS if not re.search(f"[\"']{key}[\"']", everything)]
+    assert unused == []
+    dynamic = ("page-edge-", "page-state-", "page-theme-")
+    bare = [key.removeprefix("page-") for key in words.PAGE if not key.startswith(dynamic)]
+    assert [key for key in bare if f'"{key}"' not in everything and f'pair("{key}"' not in everything] == []

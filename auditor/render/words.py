@@ -103,7 +103,6 @@ PAGE: Mapping[str, Text] = MappingProxyType(
         "page-route": Text("where", "対象"),
         "page-source": Text("source", "読み取り元"),
         "page-started": Text("started", "開始"),
-        "page-opens": Text("details", "詳細"),
     }
 )
 
