@@ -10,8 +10,26 @@ from auditor.errors import Refused
 from auditor.model import Json, Text
 from auditor.scope import Scope, walk
 
-_AMEND = next(row for row in REPLICATION if row.name == "amend_replication_rule")
+_EDITS: Mapping[str, Edit] = {row.name: row for row in REPLICATION}
+_AMEND = _EDITS["amend_replication_rule"]
 _OVER = frozenset({"Cancelled", "Cancelling", "Failed", "Failing", "Complete"})
+
+
+def _start_replication(document: Json, wanted: Json, scope: Scope) -> Json:
+    param = known({key: value for key, value in wanted.items() if key not in {"intent", "key"}})
+    intent = wanted.get("intent") or {}
+    target: dict[str, Json] = {"Metrics": {"Status": "Enabled"}}
+    if intent.get("replication_time_control") == "required":
+        target = {
+            "ReplicationTime": {"Status": "Enabled", "Time": {"Minutes": 15}},
+            "Metrics": {"Status": "Enabled", "EventThreshold": {"Minutes": 15}},
+        }
+    rule: dict[str, Json] = {"Destination": target}
+    if wanted.get("key"):
+        target["EncryptionConfiguration"] = {"ReplicaKmsKeyID": wanted["key"]}
+        rule["SourceSelectionCriteria"] = {"SseKmsEncryptedObjects": {"Status": "Enabled"}}
+    markers = intent.get("delete_markers", "keep")
+    return _EDITS["add_replication_rule"].apply(document, {**param, "delete_markers": markers, "rule": rule}, scope)
 
 
 def _follow_deletes(document: Json, wanted: Json, scope: Scope) -> Json:
@@ -108,6 +126,21 @@ def _schema(*required: str, **more: Json) -> Json:
 
 
 REPLICAS: tuple[Edit, ...] = (
+    Edit(
+        "start_replication",
+        _start_replication,
+        _schema("role", role=_TEXT, intent={"type": ["object", "string", "null"]}, key={"type": ["string", "null"]}),
+        Text(
+            "Adds (or enables) a rule for a prefix and destination as the intent wants it: with metrics, time "
+            "control, delete "
+            "markers, and the replicas' key where one is declared.",
+            "プレフィックスと宛先のためのルールを、intent のとおりに追加（または有効化）します。"
+            "メトリクスを有効にし、RTC・削除マーカー・"
+            "宣言されたレプリカ用キーを反映します。",
+        ),
+        '{facet: Replication, start_replication: {destination: "${destination_bucket.Arn}", '
+        'prefix: "${source_bucket.ExportPrefix}", role: "${replication_role.Arn}", intent: "${intent}"}}',
+    ),
     Edit(
         "follow_deletes",
         _follow_deletes,

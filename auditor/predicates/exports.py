@@ -139,9 +139,9 @@ def miss(prefix: str, wanted: str, *, url: bool = False) -> Text | None:
     head = wanted[: len(prefix)]
     if prefix.lower() == head.lower():
         return _said(prefix, head, "upper and lower case differ", "大文字と小文字が異なります")
-    for length in (len(prefix) - 1, len(prefix), len(prefix) + 1):
-        head = wanted[: max(length, 0)]
-        if len(head) > 2 and distance(prefix, head) == 1:
+    heads = [wanted[:length] for length in range(max(len(prefix) - 1, 3), len(prefix) + 2)]
+    for head in sorted(heads, key=lambda head: head[-1:] != prefix[-1:]):
+        if distance(prefix, head) == 1:
             return _said(prefix, head, "one character differs", "1 文字だけ異なります")
     return None
 
