@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
@@ -11,7 +12,7 @@ from typing import Any
 
 from auditor.errors import InputError, Place
 from auditor.files import load_json, schema_mistakes, shipped, write_atomic
-from auditor.model import NODES, Evidence, Finding, Json, Notice, Pipeline, Severity, Text, Verdict, Waiver
+from auditor.model import Evidence, Finding, Json, Notice, Pipeline, Severity, Text, Verdict, Waiver
 
 SOON = timedelta(days=14)
 """How long before its last day a waiver is announced to end."""
@@ -66,20 +67,22 @@ def _names(waiver: Waiver, finding: Finding) -> bool:
 
 
 def _holds(accepted: Json, evidence: Iterable[Evidence]) -> bool:
-    """Tell whether the evidence is still what was accepted: one value for all of it, or a value for each route."""
+    """Tell whether all the evidence is what was accepted: a value for each route, or one value for all of it.
+
+    A route may leave out its node and its list indices (`Replication.Rules[].Status`). Evidence at a route that is not
+    named, and a value that could not be read, are not what was accepted.
+    """
     if accepted is None:
         return True
-    by_route = isinstance(accepted, Mapping) and bool(accepted) and all(_is_route(key) for key in accepted)
-    return all(
-        one.unread is None
-        and (not by_route or one.route in accepted)
-        and _canonical(one.found) == _canonical(accepted[one.route] if by_route else accepted)
-        for one in evidence
-    )
+    return all(one.unread is None and _canonical(one.found) in _accepted_at(one.route, accepted) for one in evidence)
 
 
-def _is_route(key: object) -> bool:
-    return isinstance(key, str) and key.partition(".")[0] in NODES
+def _accepted_at(route: str, accepted: Json) -> set[str]:
+    if not isinstance(accepted, Mapping):
+        return {_canonical(accepted)}
+    bare = re.sub(r"\[\d+\]", "[]", route)
+    spellings = {route, bare, route.partition(".")[2], bare.partition(".")[2]}
+    return {_canonical(value) for key, value in accepted.items() if key in spellings}
 
 
 def _canonical(value: Json) -> str:

@@ -87,6 +87,8 @@ def test_the_last_day_counts_and_fourteen_days_before_it_warn(until, is_waived, 
         ({"source_bucket.Replication.Rules[0].DeleteMarkerReplication.Status": "Disabled"}, True),
         ({"source_bucket.Replication.Rules[0].DeleteMarkerReplication.Status": None}, False),
         ({"source_bucket.Replication.Rules[1].DeleteMarkerReplication.Status": "Disabled"}, False),
+        ({"Replication.Rules[].DeleteMarkerReplication.Status": "Disabled"}, True),
+        ({"source_bucket.Replication.Rules[].DeleteMarkerReplication.Status": "Enabled"}, False),
         ({"Status": "Disabled"}, False),
     ],
 )
