@@ -1,11 +1,13 @@
-"""Predicates about keys and public access that no policy decides: usable_keys."""
+"""Predicates about keys and public access that no policy decides: usable_keys, open_across_accounts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from auditor.iam import public_statements
 from auditor.model import Evidence, Json, Text, Unread
 from auditor.predicates.access_keys import Key, managed_key, source_keys
+from auditor.predicates.access_policies import guard
 from auditor.scope import Found, Predicate, Scope, object_to, unknown_at
 
 _INACCESSIBLE = "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
@@ -29,7 +31,7 @@ def _table_key(scope: Scope) -> Iterator[Evidence]:
     gone = scope.find("table.Description.SSEDescription.InaccessibleEncryptionDateTime")
     status = scope.find("table.Description.TableStatus")
     unread = gone.unread or status.unread
-    if gone.value is not None and gone.unread is None or status.value == _INACCESSIBLE:
+    if (gone.value is not None and gone.unread is None) or status.value == _INACCESSIBLE:
         note = Text(
             "DynamoDB cannot use the table's own KMS key any more: enable it, cancel its deletion, or give back its grants.",
             "DynamoDB がテーブル自体の KMS キーを使えなくなっています。キーの有効化、削除のキャンセル、許可の復旧が必要です。",
@@ -76,6 +78,35 @@ def _why(key: Key) -> Unread:
     return key.used if isinstance(key.used, Unread) else Unread("NotRead")
 
 
+def _open_across_accounts(_found: Found, _wanted: Json, scope: Scope) -> Iterator[Evidence]:
+    """Object where S3 calls the policy public and a setting then cuts every other account off.
+
+    A policy that allows everybody without condition is known-principals' finding. Whether a policy is public follows from
+    its text, so GetBucketPolicyStatus is not needed.
+    """
+    here, there = scope.find("subject.Account").value, scope.find("source_bucket.Account").value
+    if here == there or not scope.resource("source_bucket"):
+        return
+    source = guard(scope, "subject.Policy")
+    generous = source.policy("strict", principals=True)
+    loose = public_statements(generous) if generous is not None else ()
+    if not loose or any(not statement.conditions for statement in loose):
+        return
+    note = Text(
+        "S3 calls this policy public, for no condition of it narrows everybody to fixed principals, and RestrictPublicBuckets "
+        "then refuses all other accounts, replication included.",
+        "条件が固定のプリンシパルに絞り込まれていないため、S3 はこのポリシーを公開とみなします。その場合 RestrictPublicBuckets により、"
+        "レプリケーションを含む他アカウントのアクセスはすべて拒否されます。",
+    )
+    flags = [scope.find(f"subject.{facet}.RestrictPublicBuckets") for facet in ("PublicAccessBlock", "AccountPublicAccessBlock")]
+    on = next((flag for flag in flags if flag.value is True), None)
+    unread = next((flag for flag in flags if flag.unread is not None), None)
+    if on is not None:
+        yield object_to(on, "a policy that is not public", scope, note=note)
+    elif unread is not None and unread.unread is not None:
+        yield unknown_at(unread.route, unread.unread, "a policy that is not public", scope, note=note)
+
+
 STATE = (
     Predicate(
         "usable_keys",
@@ -95,5 +126,22 @@ STATE = (
             "subject.Account",
         ),
         "{usable_keys: exports}",
+    ),
+    Predicate(
+        "open_across_accounts",
+        _open_across_accounts,
+        {"const": True},
+        Text(
+            "The bucket policy is not one that S3 calls public while RestrictPublicBuckets shuts other accounts out.",
+            "S3 がバケットポリシーを公開とみなし、RestrictPublicBuckets が他アカウントを締め出す、という状態ではない。",
+        ),
+        lambda _wanted, _at: (
+            "subject.Policy",
+            "subject.PublicAccessBlock",
+            "subject.AccountPublicAccessBlock",
+            "subject.Account",
+            "?source_bucket",
+        ),
+        "{open_across_accounts: true}",
     ),
 )
