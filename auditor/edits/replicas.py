@@ -43,6 +43,36 @@ def _follow_deletes(document: Json, wanted: Json, scope: Scope) -> Json:
     return _AMEND.apply(document, {**where, "set": {"DeleteMarkerReplication": {"Status": status}}}, scope)
 
 
+def _name_replica_key(document: Json, wanted: Json, scope: Scope) -> Json:
+    where = known({key: wanted.get(key) for key in ("destination", "prefix")})
+    rules = rules_of(document)
+    region = scope.take("destination_bucket.Region")
+    keys = [
+        str(walk(rules[index], ("Destination", "EncryptionConfiguration", "ReplicaKmsKeyID")))
+        for index in winners(rules, where["destination"], where["prefix"])
+    ]
+    change: dict[str, Json] = {"SourceSelectionCriteria": {"SseKmsEncryptedObjects": {"Status": "Enabled"}}}
+    right = all(key.split(":")[2:4] == ["kms", region] and ":key/" in key for key in keys)
+    if not right or wanted.get("key") in keys:
+        change["Destination"] = {"EncryptionConfiguration": {"ReplicaKmsKeyID": _usable_key(wanted, scope)}}
+    return _AMEND.apply(document, {**where, "set": change}, scope)
+
+
+def _usable_key(wanted: Json, scope: Scope) -> str:
+    """Return the ARN of the declared destination key; refuse where there is none that could encrypt replicas."""
+    described = scope.find("destination_key.Description").value
+    ready = walk(described, ("KeyState",)) in {None, "Enabled"} and walk(described, ("KeyManager",)) in {
+        None,
+        "CUSTOMER",
+    }
+    if not wanted.get("key") or not ready or walk(described, ("KeySpec",)) not in {None, "SYMMETRIC_DEFAULT"}:
+        raise Refused(
+            "Manual",
+            "declare `destination_key`: an enabled symmetric customer managed key in the destination's Region.",
+        )
+    return str(wanted["key"])
+
+
 def _name_replica_account(document: Json, wanted: Json, scope: Scope) -> Json:
     param = known(wanted)
     where = {"destination": param["destination"], "prefix": param["prefix"]}
@@ -151,6 +181,21 @@ REPLICAS: tuple[Edit, ...] = (
         ),
         '{facet: Replication, follow_deletes: {destination: "${destination_bucket.Arn}", '
         'prefix: "${source_bucket.ExportPrefix}", want: "${intent.delete_markers}"}}',
+    ),
+    Edit(
+        "name_replica_key",
+        _name_replica_key,
+        _schema(key={"type": ["string", "null"]}),
+        Text(
+            "Lets the rule that wins replicate SSE-KMS objects; a key that the destination cannot use gives way to "
+            "the declared "
+            "one.",
+            "効くルールが SSE-KMS のオブジェクトをレプリケートするようにします。送信先で使えないキーは、"
+            "宣言されたキーに置き換えます。",
+        ),
+        '{facet: Replication, name_replica_key: {destination: "${destination_bucket.Arn}", '
+        'prefix: "${source_bucket.ExportPrefix}", key: "${destination_key.Arn}"}}',
+        lambda _wanted, _at: ("destination_bucket.Region", "destination_key.Description"),
     ),
     Edit(
         "name_replica_account",
