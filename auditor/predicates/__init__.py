@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from auditor.predicates.access import ACCESS
+from auditor.predicates.access_excess import EXCESS
+from auditor.predicates.access_principals import PRINCIPALS
 from auditor.predicates.access_state import STATE
 from auditor.predicates.buckets import BUCKETS
 from auditor.predicates.consumers import CONSUMERS
@@ -25,6 +27,8 @@ PREDICATES: Mapping[str, Predicate] = {
         *VALUES,
         *ACCESS,
         *STATE,
+        *EXCESS,
+        *PRINCIPALS,
         *HEALTH_EXPORTS,
         *EVENTS,
         *NOTIFICATIONS,

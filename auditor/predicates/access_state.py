@@ -8,6 +8,7 @@ from auditor.iam import public_statements
 from auditor.model import Evidence, Json, Text, Unread
 from auditor.predicates.access_keys import Key, managed_key, source_keys
 from auditor.predicates.access_policies import guard
+from auditor.predicates.access_principals import narrowed_to_somebody
 from auditor.scope import Found, Predicate, Scope, object_to, unknown_at
 
 _INACCESSIBLE = "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
@@ -81,16 +82,16 @@ def _why(key: Key) -> Unread:
 def _open_across_accounts(_found: Found, _wanted: Json, scope: Scope) -> Iterator[Evidence]:
     """Object where S3 calls the policy public and a setting then cuts every other account off.
 
-    A policy that allows everybody without condition is known-principals' finding. Whether a policy is public follows from
-    its text, so GetBucketPolicyStatus is not needed.
+    An Allow to everybody that nothing narrows is known-principals' finding. Whether a policy is public follows from its
+    text, so GetBucketPolicyStatus is not needed.
     """
     here, there = scope.find("subject.Account").value, scope.find("source_bucket.Account").value
     if here == there or not scope.resource("source_bucket"):
         return
     source = guard(scope, "subject.Policy")
-    generous = source.policy("strict", principals=True)
-    loose = public_statements(generous) if generous is not None else ()
-    if not loose or any(not statement.conditions for statement in loose):
+    known = source.policy("strict", principals=True)
+    loose = public_statements(known) if known is not None else ()
+    if not loose or not all(map(narrowed_to_somebody, loose)):
         return
     note = Text(
         "S3 calls this policy public, for no condition of it narrows everybody to fixed principals, and RestrictPublicBuckets "

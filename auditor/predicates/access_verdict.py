@@ -110,7 +110,7 @@ class Bench:
 
     def _resource(self, ask: Ask, request: Request, leaning: Leaning) -> Policy | None:
         if not ask.guard:
-            return _trusting(request) if request.service == "kms" else None
+            return trusting(request) if request.service == "kms" else None
         source = self._guard(ask.guard)
         if self.side != "caller":
             return source.policy(leaning, principals=True)
@@ -149,7 +149,7 @@ class Bench:
         return ask.guard or f"{ask.caller}.InlinePolicies"
 
 
-def _trusting(request: Request) -> Policy:
+def trusting(request: Request) -> Policy:
     """Return the key policy that KMS gives to keys by default: IAM policies of the key's account decide."""
     owner = f"arn:aws:iam::{request.owner_account}:root"
     statement = {"Effect": "Allow", "Principal": {"AWS": owner}, "Action": "kms:*", "Resource": "*"}
