@@ -13,7 +13,10 @@ _TOKEN = re.compile(r" +|[^ ]")
 
 def plain(text: object) -> str:
     r"""Return text that cannot steer a terminal: controls, bidi marks and lone surrogates become `\x1b`, `\u202e`."""
-    return "".join(char if _harmless(char) else _escape(char) for char in str(text))
+    told = str(text)
+    if told.isascii() and told.isprintable():
+        return told
+    return "".join(char if _harmless(char) else _escape(char) for char in told)
 
 
 def width(text: str) -> int:
@@ -47,9 +50,12 @@ def wrap(text: str, columns: int) -> list[str]:
 
     Breaks at spaces, and between Japanese characters where typesetting allows it; a word longer than a line is cut.
     """
+    told = " ".join(text.split())
+    if width(told) <= columns:
+        return [told]
     lines: list[str] = []
     line, used = "", 0
-    for atom in _atoms(" ".join(text.split())):
+    for atom in _atoms(told):
         size = width(atom)
         if used + width(atom.rstrip()) <= columns:
             line, used = line + atom, used + size

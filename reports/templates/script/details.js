@@ -40,7 +40,7 @@ function drawFix(finding) {
   if (finding.state === "pass" || finding.state === "na") return null;
   const told = finding.fix === undefined ? word(unread(finding) ? "no-fix-yet" : "no-fix") : text(finding.fix);
   const parts = [h("p", {}, told)];
-  if (finding.cost !== undefined) parts.push(h("p", {}, h("strong", {}, word("cost") + ": "), text(finding.cost)));
+  if (finding.cost !== undefined) parts.push(h("p", {}, h("strong", { class: "lead" }, word("cost")), ": ", text(finding.cost)));
   parts.push(h("p", {}, word("command") + ": ", h("code", {}, "auditor explain " + finding.rule)));
   return [h("h4", {}, word("fix")), parts];
 }
