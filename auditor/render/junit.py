@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from html import escape
 from typing import TextIO
-from xml.sax.saxutils import escape, quoteattr
 
 from auditor.model import Finding, Report, Text, Verdict
 from auditor.render.display import plain
@@ -74,7 +74,7 @@ def _text(finding: Finding, lang: str) -> str:
         f"{say('why', lang)}: {text_of(finding.why, lang)}",
         *([f"{say('fix', lang)}: {fix}"] if fix else []),
     ]
-    return escape("\n".join(lines))
+    return escape("\n".join(lines), quote=False)
 
 
 def _counts(findings: list[Finding]) -> str:
@@ -85,7 +85,7 @@ def _counts(findings: list[Finding]) -> str:
 
 
 def _attribute(text: str) -> str:
-    return quoteattr(plain(text))
+    return f'"{escape(plain(text))}"'
 
 
 FORMAT = Format("junit", Text("JUnit XML, for CI servers.", "CI サーバー向けの JUnit XML です。"), "xml", write)

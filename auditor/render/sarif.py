@@ -11,6 +11,7 @@ from urllib.parse import quote
 from auditor.errors import Place
 from auditor.model import Finding, Notice, Report, Severity, Text, Verdict
 from auditor.render.format import Format, Options
+from auditor.render.markdown import escape
 from auditor.render.order import clean, file_of, place_of, shown, worst_first
 from auditor.render.sentences import (
     accepted_text,
@@ -103,8 +104,6 @@ def _rule(finding: Finding, options: Options) -> dict[str, Any]:
 
 
 def _help(title: str, why: str, links: list[str]) -> str:
-    from auditor.render.markdown import escape
-
     return "\n\n".join([f"**{escape(title)}**", *([escape(why)] if why else []), *(f"- <{link}>" for link in links)])
 
 

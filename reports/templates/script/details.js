@@ -2,7 +2,8 @@
 
 function drawDetails(finding) {
   return h(
-    "div", { class: "details" },
+    "div",
+    { class: "details" },
     h("p", { class: "why" }, text(finding.why)),
     drawWaiver(finding),
     drawEvidence(finding),
@@ -15,8 +16,13 @@ function drawDetails(finding) {
 function drawWaiver(finding) {
   if (!finding.waiver) return null;
   const [reason, owner, until, soon] = finding.waiver;
-  return h("p", { class: "waiver" }, h("strong", {}, word("waiver") + ": "), `${reason} — ${owner}, ${until} `,
-    soon ? h("span", { class: "badge unknown" }, word("ends")) : null);
+  return h(
+    "p",
+    { class: "waiver" },
+    h("strong", {}, word("waiver") + ": "),
+    `${reason} — ${owner}, ${until} `,
+    soon ? h("span", { class: "badge unknown" }, word("ends")) : null
+  );
 }
 
 function drawEvidence(finding) {
@@ -25,7 +31,8 @@ function drawEvidence(finding) {
     h("h4", {}, word("evidence")),
     finding.evidence.map((one) =>
       h(
-        "dl", { class: "evidence" },
+        "dl",
+        { class: "evidence" },
         pair("route", h("code", {}, one.route)),
         one.wanted ? pair("wanted", h("code", {}, one.wanted)) : null,
         pair("found", h(one.unread ? "span" : "code", { class: one.unread ? "unread" : "found" }, both(one.found))),
@@ -40,7 +47,8 @@ function drawFix(finding) {
   if (finding.state === "pass" || finding.state === "na") return null;
   const told = finding.fix === undefined ? word(unread(finding) ? "no-fix-yet" : "no-fix") : text(finding.fix);
   const parts = [h("p", {}, told)];
-  if (finding.cost !== undefined) parts.push(h("p", {}, h("strong", { class: "lead" }, word("cost")), ": ", text(finding.cost)));
+  if (finding.cost !== undefined)
+    parts.push(h("p", {}, h("strong", { class: "lead" }, word("cost")), ": ", text(finding.cost)));
   parts.push(h("p", {}, word("command") + ": ", h("code", {}, "auditor explain " + finding.rule)));
   return [h("h4", {}, word("fix")), parts];
 }
@@ -48,7 +56,8 @@ function drawFix(finding) {
 function drawFacts(finding) {
   return [
     h(
-      "dl", { class: "facts-list" },
+      "dl",
+      { class: "facts-list" },
       pair("resource", h("code", {}, finding.subject)),
       pair("account", h("code", {}, finding.account)),
       pair("region", h("code", {}, finding.region)),
@@ -57,8 +66,13 @@ function drawFacts(finding) {
     finding.links
       ? [
           h("h4", {}, word("references")),
-          h("ul", { class: "links" }, finding.links.map((link) =>
-            h("li", {}, h("a", { href: link, rel: "noopener noreferrer", target: "_blank" }, link)))),
+          h(
+            "ul",
+            { class: "links" },
+            finding.links.map((link) =>
+              h("li", {}, h("a", { href: link, rel: "noopener noreferrer", target: "_blank" }, link))
+            )
+          ),
         ]
       : null,
   ];

@@ -2,10 +2,15 @@
 
 const BOX = { width: 196, height: 78, across: 116, down: 42, edge: 22, head: 40 };
 const SPOTS = {
-  exporter: [0, 0], table: [0, 1],
-  consumer: [1, 0], source_bucket: [1, 1], source_key: [1, 2],
+  exporter: [0, 0],
+  table: [0, 1],
+  consumer: [1, 0],
+  source_bucket: [1, 1],
+  source_key: [1, 2],
   replication_role: [2, 1],
-  catalog_table: [3, 0], destination_bucket: [3, 1], destination_key: [3, 2],
+  catalog_table: [3, 0],
+  destination_bucket: [3, 1],
+  destination_key: [3, 2],
 };
 const EDGES = [
   ["exporter", "table", "call", "export"],
@@ -45,8 +50,11 @@ function described(label, findings) {
 
 function grounds(nodes) {
   const accounts = [...new Set(nodes.map((node) => node.account))];
-  const first = (account) => Math.min(...nodes.filter((node) => node.account === account).map((node) => SPOTS[node.name][0]));
-  return accounts.sort((a, b) => first(a) - first(b)).map((account) => nodes.filter((node) => node.account === account));
+  const first = (account) =>
+    Math.min(...nodes.filter((node) => node.account === account).map((node) => SPOTS[node.name][0]));
+  return accounts
+    .sort((a, b) => first(a) - first(b))
+    .map((account) => nodes.filter((node) => node.account === account));
 }
 
 function laidOut(nodes) {
@@ -77,10 +85,23 @@ function drawPipeline(pipeline) {
   const boxes = new Map(plots.flatMap((plot) => plot.boxes.map((box) => [box.node.name, box])));
   const mine = findingsOf(pipeline.name);
   const edges = edgesOf(boxes).map((edge) => drawEdge(edge, boxes, mine, pipeline));
-  return h("div", { class: "diagram" },
-    s("svg", { viewBox: `-1 -1 ${width + 2} ${height + 2}`, role: "group", width: width + 2, height: height + 2,
-      "aria-label": word("diagram", pipeline.name) },
-      plots.map(drawGround), edges, [...boxes.values()].map((box) => drawNode(box, mine, pipeline))));
+  return h(
+    "div",
+    { class: "diagram" },
+    s(
+      "svg",
+      {
+        viewBox: `-1 -1 ${width + 2} ${height + 2}`,
+        role: "group",
+        width: width + 2,
+        height: height + 2,
+        "aria-label": word("diagram", pipeline.name),
+      },
+      plots.map(drawGround),
+      edges,
+      [...boxes.values()].map((box) => drawNode(box, mine, pipeline))
+    )
+  );
 }
 
 function edgesOf(boxes) {
@@ -90,26 +111,44 @@ function edgesOf(boxes) {
 }
 
 function drawGround(plot) {
-  return s("g", { class: "ground" },
+  return s(
+    "g",
+    { class: "ground" },
     s("rect", { x: plot.x, y: 0, width: plot.width, height: plot.height, rx: 14 }),
-    s("text", { x: plot.x + BOX.edge, y: 25 }, `${plot.owner.owner} · ${plot.owner.account}`));
+    s("text", { x: plot.x + BOX.edge, y: 25 }, `${plot.owner.owner} · ${plot.owner.account}`)
+  );
 }
 
 function pathOf(from, to) {
   const [w, t] = [BOX.width, BOX.height];
   if (from.x === to.x) {
     const x = from.x + w / 2;
-    return from.y < to.y ? [[x, from.y + t], [x, to.y]] : [[x, from.y], [x, to.y + t]];
+    return from.y < to.y
+      ? [
+          [x, from.y + t],
+          [x, to.y],
+        ]
+      : [
+          [x, from.y],
+          [x, to.y + t],
+        ];
   }
   return from.x < to.x
-    ? [[from.x + w, from.y + t / 2], [to.x, to.y + t / 2]]
-    : [[from.x, from.y + t / 2], [to.x + w, to.y + t / 2]];
+    ? [
+        [from.x + w, from.y + t / 2],
+        [to.x, to.y + t / 2],
+      ]
+    : [
+        [from.x, from.y + t / 2],
+        [to.x + w, to.y + t / 2],
+      ];
 }
 
 function drawEdge([from, to, name, tag], boxes, findings, pipeline) {
   const [[x1, y1], [x2, y2]] = pathOf(boxes.get(from), boxes.get(to));
   const bend = (x1 + x2) / 2;
-  const line = y1 === y2 || x1 === x2 ? `M${x1} ${y1}L${x2} ${y2}` : `M${x1} ${y1}C${bend} ${y1} ${bend} ${y2} ${x2} ${y2}`;
+  const line =
+    y1 === y2 || x1 === x2 ? `M${x1} ${y1}L${x2} ${y2}` : `M${x1} ${y1}C${bend} ${y1} ${bend} ${y2} ${x2} ${y2}`;
   const mine = tag ? findings.filter((one) => one.tags.includes(tag)) : [];
   const state = tag ? worstState(mine) : "plain";
   const label = word("edge-" + name);
@@ -119,10 +158,24 @@ function drawEdge([from, to, name, tag], boxes, findings, pipeline) {
     edgeLabel(label, state, (x1 + x2) / 2, (y1 + y2) / 2, x1 === x2),
   ];
   if (!tag) return s("g", { class: "edge " + state }, parts);
-  const choose = () => only({ holds: (one) => one.pipeline === pipeline.name && one.tags.includes(tag),
-    label: () => `${pipeline.name} · ${word("edge-" + name)}` });
-  return s("g", { class: "edge " + state, role: "button", tabindex: "0", "aria-label": described(label, mine),
-    onclick: choose, onkeydown: onPress(choose) }, s("path", { class: "reach", d: line }), parts);
+  const choose = () =>
+    only({
+      holds: (one) => one.pipeline === pipeline.name && one.tags.includes(tag),
+      label: () => `${pipeline.name} · ${word("edge-" + name)}`,
+    });
+  return s(
+    "g",
+    {
+      class: "edge " + state,
+      role: "button",
+      tabindex: "0",
+      "aria-label": described(label, mine),
+      onclick: choose,
+      onkeydown: onPress(choose),
+    },
+    s("path", { class: "reach", d: line }),
+    parts
+  );
 }
 
 function arrowHead(x1, y1, x2, y2) {
@@ -141,16 +194,32 @@ function edgeLabel(label, state, x, y, upright) {
 function drawNode({ node, x, y }, findings, pipeline) {
   const mine = findings.filter((one) => one.node === node.name);
   const state = worstState(mine);
-  const choose = () => only({ holds: (one) => one.pipeline === pipeline.name && one.node === node.name,
-    label: () => `${pipeline.name} · ${nodeWord(node.name)}` });
-  const counts = countsOf(mine).map(([one, count]) => `${MARKS[one]} ${count}`).join("  ") || MARKS[state];
-  return s("g", { class: "box " + state, role: "button", tabindex: "0", transform: `translate(${x} ${y})`,
-    "aria-label": described(`${nodeWord(node.name)} ${node.id}`, mine), onclick: choose, onkeydown: onPress(choose) },
+  const choose = () =>
+    only({
+      holds: (one) => one.pipeline === pipeline.name && one.node === node.name,
+      label: () => `${pipeline.name} · ${nodeWord(node.name)}`,
+    });
+  const counts =
+    countsOf(mine)
+      .map(([one, count]) => `${MARKS[one]} ${count}`)
+      .join("  ") || MARKS[state];
+  return s(
+    "g",
+    {
+      class: "box " + state,
+      role: "button",
+      tabindex: "0",
+      transform: `translate(${x} ${y})`,
+      "aria-label": described(`${nodeWord(node.name)} ${node.id}`, mine),
+      onclick: choose,
+      onkeydown: onPress(choose),
+    },
     s("title", {}, node.arn || node.id),
     s("rect", { width: BOX.width, height: BOX.height, rx: 9 }),
     s("text", { class: "role", x: 12, y: 23 }, nodeWord(node.name)),
     s("text", { class: "id", x: 12, y: 44 }, shortName(node.id)),
-    s("text", { class: "count", x: 12, y: 66 }, counts));
+    s("text", { class: "count", x: 12, y: 66 }, counts)
+  );
 }
 
 function shortName(name) {

@@ -64,7 +64,8 @@ function drawDocument({ title, value, paths }) {
     marked.some((path) => startsWith(line.path, path)) ? h("mark", {}, line.text) : h("span", {}, line.text)
   );
   return h(
-    "div", { class: "document" },
+    "div",
+    { class: "document" },
     h("h4", {}, word("document") + ": ", h("code", {}, title)),
     h("pre", { tabindex: "0", role: "group", "aria-label": word("document") + " " + title }, rows)
   );

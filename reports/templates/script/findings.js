@@ -2,16 +2,31 @@
 
 const CHUNK = 100;
 const ROW_HEIGHT = 45;
-const filters = { search: "", severities: new Set(SEVERITIES), states: new Set(["fail", "unknown", "waived", "known"]), place: null };
+const filters = {
+  search: "",
+  severities: new Set(SEVERITIES),
+  states: new Set(["fail", "unknown", "waived", "known"]),
+  place: null,
+};
 const opened = new Set();
 let haystacks = null;
 
 function haystack(index) {
   if (!haystacks) {
     haystacks = report.findings.map((one) =>
-      [one.rule, one.pipeline, one.node, one.subject, one.account, one.print, ...report.texts[one.title],
-        ...(one.waiver || []).slice(0, 3), ...(one.evidence || []).flatMap((e) => [e.route, e.wanted, ...e.found])]
-        .join("\n").toLowerCase()
+      [
+        one.rule,
+        one.pipeline,
+        one.node,
+        one.subject,
+        one.account,
+        one.print,
+        ...report.texts[one.title],
+        ...(one.waiver || []).slice(0, 3),
+        ...(one.evidence || []).flatMap((e) => [e.route, e.wanted, ...e.found]),
+      ]
+        .join("\n")
+        .toLowerCase()
     );
   }
   return haystacks[index];
@@ -63,13 +78,23 @@ function drawLists() {
   const found = matching();
   const total = Object.values(found).reduce((sum, list) => sum + list.length, 0);
   byId("shown").textContent = total ? counted("shown", total, report.findings.length) : word("nothing-shown");
-  byId("lists").replaceChildren(...STATES.filter((state) => found[state].length).map((state) => drawList(state, found[state])));
+  byId("lists").replaceChildren(
+    ...STATES.filter((state) => found[state].length).map((state) => drawList(state, found[state]))
+  );
 }
 
 function drawList(state, indices) {
   const id = "list-" + state;
-  const section = h("section", { class: "list " + state, "aria-labelledby": id },
-    h("h3", { id }, h("span", { class: "mark", "aria-hidden": "true" }, MARKS[state]), `${word("state-" + state)} (${indices.length})`));
+  const section = h(
+    "section",
+    { class: "list " + state, "aria-labelledby": id },
+    h(
+      "h3",
+      { id },
+      h("span", { class: "mark", "aria-hidden": "true" }, MARKS[state]),
+      `${word("state-" + state)} (${indices.length})`
+    )
+  );
   for (let start = 0; start < indices.length; start += CHUNK) {
     const list = h("ul", { class: "rows" });
     list.pending = indices.slice(start, start + CHUNK);
@@ -83,10 +108,18 @@ function drawList(state, indices) {
 
 function drawRow(index) {
   const one = report.findings[index];
-  const row = h("button", { type: "button", class: "row", "aria-expanded": "false", onclick: () => toggle(item, index) },
+  const row = h(
+    "button",
+    { type: "button", class: "row", "aria-expanded": "false", onclick: () => toggle(item, index) },
     h("span", { class: "severity " + one.severity }, word("severity-" + one.severity)),
-    h("span", { class: "words" }, h("span", { class: "title" }, text(one.title)), h("code", { class: "rule" }, one.rule)),
-    h("span", { class: "where" }, h("bdi", {}, one.pipeline), h("span", { class: "node" }, nodeWord(one.node))));
+    h(
+      "span",
+      { class: "words" },
+      h("span", { class: "title" }, text(one.title)),
+      h("code", { class: "rule" }, one.rule)
+    ),
+    h("span", { class: "where" }, h("bdi", {}, one.pipeline), h("span", { class: "node" }, nodeWord(one.node)))
+  );
   const item = h("li", { id: "f-" + one.print }, row);
   item.index = index;
   if (opened.has(index)) toggle(item, index, true);
@@ -133,15 +166,28 @@ function clearFilters() {
 
 function drawFilters() {
   const chip = (set, value, label, mark) =>
-    h("button", { type: "button", class: "chip " + value, "data-value": value, "aria-pressed": String(set.has(value)),
-      onclick: (event) => {
-        if (!set.delete(value)) set.add(value);
-        event.currentTarget.setAttribute("aria-pressed", String(set.has(value)));
-        drawLists();
-      } }, mark ? h("span", { class: "mark", "aria-hidden": "true" }, mark) : null, label);
-  byId("severities").replaceChildren(...SEVERITIES.map((one) => chip(filters.severities, one, word("severity-" + one))));
+    h(
+      "button",
+      {
+        type: "button",
+        class: "chip " + value,
+        "data-value": value,
+        "aria-pressed": String(set.has(value)),
+        onclick: (event) => {
+          if (!set.delete(value)) set.add(value);
+          event.currentTarget.setAttribute("aria-pressed", String(set.has(value)));
+          drawLists();
+        },
+      },
+      mark ? h("span", { class: "mark", "aria-hidden": "true" }, mark) : null,
+      label
+    );
+  byId("severities").replaceChildren(
+    ...SEVERITIES.map((one) => chip(filters.severities, one, word("severity-" + one)))
+  );
   byId("states").replaceChildren(
-    ...STATES.map((one) => chip(filters.states, one, `${word("state-" + one)} ${report.counts[one]}`, MARKS[one])));
+    ...STATES.map((one) => chip(filters.states, one, `${word("state-" + one)} ${report.counts[one]}`, MARKS[one]))
+  );
   const place = byId("place");
   place.hidden = !filters.place;
   place.textContent = filters.place ? word("filter-place", filters.place.label()) + " ×" : "";

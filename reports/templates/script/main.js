@@ -8,15 +8,29 @@ function drawTheme() {
 }
 
 function drawSummary() {
-  byId("facts").textContent = [report.source, report.started, report.version && "auditor " + report.version].filter(Boolean).join(" · ");
+  byId("facts").textContent = [report.source, report.started, report.version && "auditor " + report.version]
+    .filter(Boolean)
+    .join(" · ");
   byId("closing").textContent = both(report.closing);
-  const severities = SEVERITIES.filter((one) => report.severities[one]).map((one) => `${word("severity-" + one)} ${report.severities[one]}`);
+  const severities = SEVERITIES.filter((one) => report.severities[one]).map(
+    (one) => `${word("severity-" + one)} ${report.severities[one]}`
+  );
   byId("tiles").replaceChildren(
     ...STATES.map((state) =>
-      h("li", { class: "tile " + state + (report.counts[state] ? "" : " none") },
-        h("span", { class: "number" }, h("span", { class: "mark", "aria-hidden": "true" }, MARKS[state]), report.counts[state]),
+      h(
+        "li",
+        { class: "tile " + state + (report.counts[state] ? "" : " none") },
+        h(
+          "span",
+          { class: "number" },
+          h("span", { class: "mark", "aria-hidden": "true" }, MARKS[state]),
+          report.counts[state]
+        ),
         h("span", { class: "label" }, word("state-" + state)),
-        state === "fail" && severities.length ? h("span", { class: "more" }, severities.join(", ")) : null)));
+        state === "fail" && severities.length ? h("span", { class: "more" }, severities.join(", ")) : null
+      )
+    )
+  );
   if (!report.findings.length) byId("closing").textContent = word("nothing");
 }
 
@@ -32,14 +46,33 @@ function drawPipelines() {
   const rank = (one) => STATES.indexOf(worstState(findingsOf(one.name)));
   const sorted = [...report.pipelines].sort((a, b) => rank(a) - rank(b));
   const first = !list.children.length;
-  list.replaceChildren(...sorted.map((one, index) => drawPipelineCard(one, findingsOf(one.name), first ? index === 0 : wasOpen.has(one.name))));
+  list.replaceChildren(
+    ...sorted.map((one, index) =>
+      drawPipelineCard(one, findingsOf(one.name), first ? index === 0 : wasOpen.has(one.name))
+    )
+  );
 }
 
 function drawPipelineCard(pipeline, findings, open) {
   const badges = countsOf(findings).map(([state, count]) =>
-    h("span", { class: "badge " + state }, `${MARKS[state]} ${count}`, h("span", { class: "quiet" }, word("state-" + state))));
-  const card = h("details", { class: "pipeline", "data-name": pipeline.name, open },
-    h("summary", {}, h("bdi", { class: "name" }, pipeline.name), badges, h("span", { class: "source" }, pipeline.source)));
+    h(
+      "span",
+      { class: "badge " + state },
+      `${MARKS[state]} ${count}`,
+      h("span", { class: "quiet" }, word("state-" + state))
+    )
+  );
+  const card = h(
+    "details",
+    { class: "pipeline", "data-name": pipeline.name, open },
+    h(
+      "summary",
+      {},
+      h("bdi", { class: "name" }, pipeline.name),
+      badges,
+      h("span", { class: "source" }, pipeline.source)
+    )
+  );
   const draw = () => card.open && card.childElementCount === 1 && card.append(drawPipeline(pipeline));
   card.addEventListener("toggle", draw);
   draw();

@@ -24,8 +24,10 @@ function speak() {
   document.documentElement.lang = language ? "ja" : "en";
   document.title = word("title");
   for (const element of document.querySelectorAll("[data-word]")) element.textContent = word(element.dataset.word);
-  for (const element of document.querySelectorAll("[data-label]")) element.setAttribute("aria-label", word(element.dataset.label));
-  for (const element of document.querySelectorAll("[data-hint]")) element.setAttribute("placeholder", word(element.dataset.hint));
+  for (const element of document.querySelectorAll("[data-label]"))
+    element.setAttribute("aria-label", word(element.dataset.label));
+  for (const element of document.querySelectorAll("[data-hint]"))
+    element.setAttribute("placeholder", word(element.dataset.hint));
   for (const button of byId("languages").children) {
     button.setAttribute("aria-pressed", String((button.dataset.lang === "ja") === (language === 1)));
   }
