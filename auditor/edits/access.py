@@ -124,8 +124,9 @@ ACCESS: tuple[Edit, ...] = (
             "additionalProperties": False,
         },
         Text(
-            "Grants the actions that these calls of the pipeline lack and nothing more: with `policy` in the calling role's inline "
-            "policy of that name, else in the resource's policy. Declines where a Deny, a boundary or a condition stands against it.",
+            "Grants the actions that these calls of the pipeline lack and nothing more: with `policy` in the calling role's "
+            "inline policy of that name, else in the resource's policy. Declines where a Deny, a boundary or a condition "
+            "stands against it.",
             "パイプラインのこの呼び出しに足りないアクションだけを許可します。`policy` を指定すると呼び出し元ロールのその名前の"
             "インラインポリシーに、なければリソース側のポリシーに書きます。明示的な Deny、アクセス許可の境界、既存の条件が"
             "妨げている場合は変更しません。",
@@ -142,7 +143,9 @@ ACCESS: tuple[Edit, ...] = (
             "何も変更せず、この述語のいずれかが成り立たないときに修正全体を見送ります。その場合は人の手による対応が必要です。",
         ),
         "{facet: InlinePolicies, only_if: {usable_keys: exports}}",
-        lambda wanted, at: tuple(route for name, param in wanted.items() for route in PREDICATES[name].needs(param, at)),
+        lambda wanted, at: tuple(
+            route for name, param in wanted.items() for route in PREDICATES[name].needs(param, at)
+        ),
     ),
 )
 

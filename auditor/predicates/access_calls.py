@@ -224,7 +224,9 @@ def _overrides(scope: Scope, rules: Contest | Unread) -> Maybe:
     asked = has(rules, "Destination.AccessControlTranslation.Owner", "Destination")
     if asked is False:
         return False
-    enforced = same(scope.find("destination_bucket.OwnershipControls.Rules[0].ObjectOwnership").value, "BucketOwnerEnforced")
+    enforced = same(
+        scope.find("destination_bucket.OwnershipControls.Rules[0].ObjectOwnership").value, "BucketOwnerEnforced"
+    )
     if enforced is True:
         return False
     return enforced if isinstance(enforced, Unread) else asked
@@ -299,15 +301,31 @@ def _assume_role(scope: Scope) -> Iterator[Ask]:
         # Whether S3 tells them is documented nowhere; a condition that names the right bucket is right all the same.
         told = {"aws:SourceArn": bucket, "aws:SourceAccount": account}
     known = Circumstances(context=told)
-    yield Ask((assume_replication_role(role, bucket=bucket, bucket_account=account, around=known),), "", "replication_role.Trust", role)
+    yield Ask(
+        (assume_replication_role(role, bucket=bucket, bucket_account=account, around=known),),
+        "",
+        "replication_role.Trust",
+        role,
+    )
 
 
 _ROLE = ("Role", "InlinePolicies", "AttachedPolicies", "Boundary")
 _EXPORTER = tuple(f"exporter.{facet}" for facet in _ROLE)
 _REPLICATOR = tuple(f"replication_role.{facet}" for facet in _ROLE)
-_KEY = ("?source_key.Description", "?source_key.Policy", "?source_key.Grants", "?source_bucket.Encryption", "?table.Exports")
+_KEY = (
+    "?source_key.Description",
+    "?source_key.Policy",
+    "?source_key.Grants",
+    "?source_bucket.Encryption",
+    "?table.Exports",
+)
 _RULES = ("?source_bucket.Replication",)
-_REPLICA = ("?destination_key.Description", "?destination_key.Policy", "?destination_key.Grants", "?destination_bucket.Encryption")
+_REPLICA = (
+    "?destination_key.Description",
+    "?destination_key.Policy",
+    "?destination_key.Grants",
+    "?destination_bucket.Encryption",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -347,7 +365,9 @@ CALLS: Mapping[str, Calls] = MappingProxyType(
         ),
         "replication_keys": Calls(_replication_keys, _REPLICATOR, (), (*_RULES, *_KEY, *_REPLICA)),
         "notification": Calls(_notification, (), ("consumer.Policy",), ("source_bucket.Notification",)),
-        "assume_role": Calls(_assume_role, (), ("replication_role.Trust",), ("replication_role.Role", "?source_bucket")),
+        "assume_role": Calls(
+            _assume_role, (), ("replication_role.Trust",), ("replication_role.Role", "?source_bucket")
+        ),
     }
 )
 """The calls that a rule may ask about."""

@@ -81,12 +81,21 @@ def _reach(scope: Scope) -> Iterator[Evidence]:
     for service, powers in _POWERS.items():
         requests = [_unlisted(role, action, pattern.format(**names)) for action, pattern in powers]
         key = trusting(requests[0]) if service == "kms" else None
-        held = [decision for one in requests if (decision := decide(one, replace(sure, resource=key))).effect == "allowed"]
+        held = [
+            decision for one in requests if (decision := decide(one, replace(sure, resource=key))).effect == "allowed"
+        ]
         wanted = f"no {powers[0][0]} and the like beyond the pipeline"
         if held:
             note = Text(held[0].explain.replace(_STRANGER, "*"), held[0].explain_ja.replace(_STRANGER, "*"))
             said = ", ".join(one.request.action for one in held)
-            yield object_to(Found(None, f"{node}.{_facet(held[0].by[0].policy, scope)}"), wanted, scope, note=note, key=service, shown=said)
+            yield object_to(
+                Found(None, f"{node}.{_facet(held[0].by[0].policy, scope)}"),
+                wanted,
+                scope,
+                note=note,
+                key=service,
+                shown=said,
+            )
         elif any(decide(one, replace(perhaps, resource=key)).effect == "allowed" for one in requests):
             route, unread = next(gap for source in (*sources, limit) if (gap := source.gap))
             yield unknown_at(route, unread, wanted, scope, key=service)
@@ -119,7 +128,9 @@ def _control(scope: Scope) -> Iterator[Evidence]:
         return
     owner, bucket = text_at(scope, "subject.Account"), text_at(scope, "subject.Arn")
     known = known_accounts(scope, None)
-    foreign = {one.value: one.account for one in principals(perhaps) if one.type == "AWS" and one.account not in {"", owner}}
+    foreign = {
+        one.value: one.account for one in principals(perhaps) if one.type == "AWS" and one.account not in {"", owner}
+    }
     callers = [value for value, account in foreign.items() if account in known] + _replicator(scope, owner)
     wanted = "no control of the bucket in another account's hands"
     for caller in dict.fromkeys(callers):
@@ -128,7 +139,9 @@ def _control(scope: Scope) -> Iterator[Evidence]:
         held = [one for one in requests if decide(one, Policies((_EVERYTHING,), sure)).effect == "allowed"]
         if held:
             said = ", ".join(one.action for one in held[:4]) + (f" and {len(held) - 4} more" if len(held) > 4 else "")
-            yield object_to(Found(None, source.found.route), wanted, scope, note=_controls(caller, said), key=caller, shown=said)
+            yield object_to(
+                Found(None, source.found.route), wanted, scope, note=_controls(caller, said), key=caller, shown=said
+            )
         elif any(decide(one, Policies((_EVERYTHING,), perhaps)).effect == "allowed" for one in requests):
             route, unread = source.gap or (source.found.route, Unread("NotRead"))
             yield unknown_at(route, unread, wanted, scope, key=caller)

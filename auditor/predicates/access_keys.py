@@ -14,8 +14,10 @@ _BY_DEFAULT = ("ApplyServerSideEncryptionByDefault",)
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A customer managed key: its ARN, the node that stands for it (empty: none), whether it is used at all, and whether
-    the bucket has a Bucket Key under it.
+    """A customer managed key.
+
+    `node` is the node that stands for it (empty: none), `used` whether it is used at all, `bucket_key` whether the bucket
+    has a Bucket Key under it.
     """
 
     arn: str
@@ -129,10 +131,11 @@ def _key(scope: Scope, named: Json, bucket: str, nodes: tuple[str, ...], bucket_
     for one in nodes:
         arn = scope.find(f"{one}.Arn").value if scope.resource(one) else None
         if isinstance(arn, str) and _means(scope, one, name, arn):
-            return Key(arn, one, True, bucket_key)
+            return Key(arn, one, used=True, bucket_key=bucket_key)
     if ":alias/" in name or name.startswith("alias/"):
         return None
-    return Key(name if name.startswith("arn:") else _own(scope, name, bucket), "", True, bucket_key)
+    arn = name if name.startswith("arn:") else _own(scope, name, bucket)
+    return Key(arn, "", used=True, bucket_key=bucket_key)
 
 
 def _means(scope: Scope, node: str, name: str, arn: str) -> bool:

@@ -51,7 +51,9 @@ class Source:
             return Policy.parse(document, self.name)
         except PolicyError:
             unknown = _leaning(Unread("Malformed"), leaning, principals=principals)
-            return Policy.parse({**unknown, "Statement": [] if allows_only and leaning == "strict" else unknown["Statement"]})
+            return Policy.parse(
+                {**unknown, "Statement": [] if allows_only and leaning == "strict" else unknown["Statement"]}
+            )
 
 
 def _leaning(document: Json, leaning: Leaning, *, principals: bool) -> dict[str, Json]:

@@ -15,7 +15,9 @@ _ARN = ("aws:principalarn", "aws:sourcearn", "s3:dataaccesspointarn")
 def known_accounts(scope: Scope, more: Json) -> frozenset[str]:
     """Return the ids of the accounts that the pipeline declares, and of those that its owner calls known."""
     pipeline = scope.snapshot.pipeline
-    declared = {account.id for account in pipeline.accounts.values()} | {node.account.id for node in pipeline.nodes.values()}
+    declared = {account.id for account in pipeline.accounts.values()} | {
+        node.account.id for node in pipeline.nodes.values()
+    }
     listed = more if isinstance(more, list | tuple) else [more] if isinstance(more, str) else []
     return frozenset(declared | {str(one) for one in listed})
 
@@ -53,7 +55,9 @@ def _statement(found: Found, known: frozenset[str], scope: Scope) -> Iterator[Ev
 
 def _alone(statement: Mapping[str, Json], *, without_condition: bool) -> Policy:
     """Return a policy of one statement; what it does, and to what, is not the question here."""
-    kept = {key: value for key, value in statement.items() if key in {"Effect", "Principal", "NotPrincipal", "Condition"}}
+    kept = {
+        key: value for key, value in statement.items() if key in {"Effect", "Principal", "NotPrincipal", "Condition"}
+    }
     if without_condition:
         del kept["Condition"]
     return Policy.parse({"Version": "2012-10-17", "Statement": [{**kept, "Action": "s3:*", "Resource": "*"}]})
@@ -111,16 +115,22 @@ def _stranger(found: Found, account: str, scope: Scope) -> Evidence:
 
 def _canonical(found: Found, known: frozenset[str], scope: Scope) -> Iterator[Evidence]:
     """Leave open whose a canonical user id is, unless it is that of a bucket's owner or called known."""
-    owners = {scope.find(f"{node}.Acl.Owner.ID").value for node in ("source_bucket", "destination_bucket") if scope.resource(node)}
+    owners = {
+        scope.find(f"{node}.Acl.Owner.ID").value
+        for node in ("source_bucket", "destination_bucket")
+        if scope.resource(node)
+    }
     if found.value not in owners and found.value not in known:
         detail = "a canonical user id does not tell its account"
         note = Text(
             "A canonical user id does not tell its account (a CloudFront origin access identity has one, too). If it is meant, "
             "list it in intent.known_accounts.",
-            "正規ユーザー ID からはアカウントが分かりません (CloudFront のオリジンアクセスアイデンティティにもあります)。意図したものなら "
-            "intent.known_accounts に追加してください。",
+            "正規ユーザー ID からはアカウントが分かりません (CloudFront のオリジンアクセスアイデンティティにもあります)。"
+            "意図したものなら intent.known_accounts に追加してください。",
         )
-        yield unknown_at(found.route, Unread("Unknowable", detail=detail), _WANTED, scope, note=note, key=str(found.value))
+        yield unknown_at(
+            found.route, Unread("Unknowable", detail=detail), _WANTED, scope, note=note, key=str(found.value)
+        )
 
 
 _WANTED = "accounts of the pipeline"

@@ -61,7 +61,8 @@ def _key_state(key: Key, scope: Scope) -> Iterator[Evidence]:
     region, home = key.arn.split(":")[3], scope.find("source_bucket.Region").value
     if isinstance(home, str) and region != home:
         note = Text(
-            "A bucket is encrypted with keys of its own Region only.", "バケットの暗号化に使えるのは同じリージョンのキーだけです。"
+            "A bucket is encrypted with keys of its own Region only.",
+            "バケットの暗号化に使えるのは同じリージョンのキーだけです。",
         )
         where = Found(key.arn, "source_bucket.Encryption.Rules[0].ApplyServerSideEncryptionByDefault.KMSMasterKeyID")
         yield object_to(where, f"a key in {home}", scope, note=note, key="region")
@@ -96,10 +97,13 @@ def _open_across_accounts(_found: Found, _wanted: Json, scope: Scope) -> Iterato
     note = Text(
         "S3 calls this policy public, for no condition of it narrows everybody to fixed principals, and RestrictPublicBuckets "
         "then refuses all other accounts, replication included.",
-        "条件が固定のプリンシパルに絞り込まれていないため、S3 はこのポリシーを公開とみなします。その場合 RestrictPublicBuckets により、"
-        "レプリケーションを含む他アカウントのアクセスはすべて拒否されます。",
+        "条件が固定のプリンシパルに絞り込まれていないため、S3 はこのポリシーを公開とみなします。その場合 RestrictPublicBuckets "
+        "により、レプリケーションを含む他アカウントのアクセスはすべて拒否されます。",
     )
-    flags = [scope.find(f"subject.{facet}.RestrictPublicBuckets") for facet in ("PublicAccessBlock", "AccountPublicAccessBlock")]
+    flags = [
+        scope.find(f"subject.{facet}.RestrictPublicBuckets")
+        for facet in ("PublicAccessBlock", "AccountPublicAccessBlock")
+    ]
     on = next((flag for flag in flags if flag.value is True), None)
     unread = next((flag for flag in flags if flag.unread is not None), None)
     if on is not None:

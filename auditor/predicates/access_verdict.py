@@ -65,7 +65,11 @@ class Bench:
         denied = [one for one in generous if one.effect in {"explicit_deny", "implicit_deny"}]
         if len(denied) == len(generous):
             _, gap = self._grants(ask)
-            return Refusal(ask, denied[0], gap) if gap and denied[0].effect == "implicit_deny" else self._blamed(ask, denied[0])
+            return (
+                Refusal(ask, denied[0], gap)
+                if gap and denied[0].effect == "implicit_deny"
+                else self._blamed(ask, denied[0])
+            )
         open_one = next((one for one in generous if one.effect != "allowed"), None)
         if open_one is not None:
             return Refusal(ask, open_one, self._missing(ask, open_one))
@@ -84,7 +88,10 @@ class Bench:
         request = decision.request
         if request.service != "kms" or self.side == "resource" or not request.same_account:
             return Refusal(ask, decision)
-        if self.side == "caller" and decide(request, replace(decision.policies, identity=(_ALL,), boundary=None)).effect != "allowed":
+        if (
+            self.side == "caller"
+            and decide(request, replace(decision.policies, identity=(_ALL,), boundary=None)).effect != "allowed"
+        ):
             return None
         if not ask.guard and decision.effect == "implicit_deny":
             return Refusal(ask, decision, (self._home(ask), Unread("NotDeclared", detail=_UNDECLARED.en)))
@@ -178,10 +185,14 @@ def evidence(refusal: Refusal, scope: Scope, side: Side) -> Evidence:
     note = Text(" ".join(one.en for one in reasons), "".join(one.ja for one in reasons))
     if refusal.gap is not None:
         route, unread = refusal.gap
-        said = {"Unknowable": note, "NotDeclared": _UNDECLARED if ask.variants[0].service == "kms" else None}.get(unread.reason)
+        said = {"Unknowable": note, "NotDeclared": _UNDECLARED if ask.variants[0].service == "kms" else None}.get(
+            unread.reason
+        )
         return unknown_at(route, unread, wanted, scope, note=said, key=ask.action)
     found = "explicitly denied" if decision.effect == "explicit_deny" else "not allowed"
-    return object_to(Found(None, _route(ask, decision, reasons, side)), wanted, scope, note=note, key=ask.action, shown=found)
+    return object_to(
+        Found(None, _route(ask, decision, reasons, side)), wanted, scope, note=note, key=ask.action, shown=found
+    )
 
 
 def _route(ask: Ask, decision: Decision, reasons: list[Reason], side: Side) -> str:

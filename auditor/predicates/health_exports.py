@@ -1,4 +1,4 @@
-"""Predicates about exports that were made: is the newest good one recent, and does recovery reach back to it?"""
+"""Predicates about the exports that were made: exported_within, reaches_exports."""
 
 from __future__ import annotations
 
@@ -148,7 +148,9 @@ def _too_old(newest: _Export, wanted: Json, scope: Scope) -> Iterator[Evidence]:
     ended, now = newest.finished, moment(scope.snapshot.taken_at)
     then = moment(ended.value)
     if then is None or now is None:
-        yield unknown_at(ended.route, Unread("NotTold", detail="no time to reckon with"), f"at most {wanted:g} h ago", scope)
+        yield unknown_at(
+            ended.route, Unread("NotTold", detail="no time to reckon with"), f"at most {wanted:g} h ago", scope
+        )
         return
     hours = (now - then) / timedelta(hours=1)
     if hours > wanted:
