@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 from collections.abc import Mapping
@@ -170,9 +171,12 @@ class _Door:
 
     def _once(self, call: Call, region: str, *, writes: bool) -> Json:
         from botocore import xform_name
+        from botocore.exceptions import ParamValidationError
 
         try:
             client = self._client(call.service, call.region or region, writes=writes)
+            if call.operation not in client.meta.service_model.operation_names:
+                raise ParamValidationError(report=call.operation)
             answer = getattr(client, xform_name(call.operation))(**call.params)
         except Exception as error:  # noqa: BLE001 - nothing raw passes the door
             raise _Failure(*refused(error, call)) from None
@@ -201,6 +205,7 @@ class _Door:
         session = botocore.session.Session(profile=self._account.profile)
         session.register_component("data_loader", self._loader)
         session.register("before-send", self._aws.counts.sent)
+        session.register("before-parse", _must_make_sense)
         if self._account.assume_role:
             session._credentials = self._assumed(session)  # noqa: SLF001 - as boto3 itself sets refreshable ones
         return session
@@ -243,7 +248,7 @@ class _Door:
                 client.close()
 
 
-class _Failure(Exception):  # noqa: N818 - never leaves this module
+class _Failure(Exception):
     """A refusal, and whether to try again."""
 
     def __init__(self, refusal: Refused, hope: Hope) -> None:
@@ -296,6 +301,30 @@ class _Calling:
 
     def __exit__(self, *_: object) -> None:
         self._here.operation, self._here.left = self._outer
+
+
+def _must_make_sense(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
+    """Refuse a successful answer without the body that it must have: botocore would take it for an empty document.
+
+    An empty document means "not configured" for many reads, which would be a false answer.
+    """
+    from botocore.parsers import ResponseParserError
+
+    shape = operation_model.output_shape
+    if response_dict["status_code"] >= 300 or shape is None or operation_model.has_streaming_output:
+        return
+    if all("location" in member.serialization for member in shape.members.values()):
+        return
+    body = response_dict["body"]
+    if not body or body.lstrip()[:14].lower().startswith((b"<html", b"<!doctype html")):
+        raise ResponseParserError("no body that AWS would send")
+    if "json" in operation_model.service_model.resolved_protocol:
+        try:
+            sound = isinstance(json.loads(body), dict)
+        except ValueError:
+            sound = False
+        if not sound:
+            raise ResponseParserError("a body that is no JSON object")
 
 
 def _without_account(request: Any, **_: Any) -> None:

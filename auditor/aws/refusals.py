@@ -109,7 +109,7 @@ _RAISED: tuple[tuple[frozenset[str], str, str, Hope], ...] = (
         "No such Region.",
         Hope.NONE,
     ),
-    (frozenset({"ParamValidationError"}), "InvalidParameters", "The call is not one that AWS has.", Hope.NONE),
+    (frozenset({"ParamValidationError"}), "InvalidParameters", "AWS has no such call.", Hope.NONE),
 )
 # AWS's words name the caller and may quote a key; neither is needed to mend what is wrong.
 _CALLER = re.compile(r"^User: \S+ is not authorized", re.IGNORECASE)
@@ -136,6 +136,9 @@ def refused(error: Exception, call: Call) -> tuple[Refused, Hope]:
 def _answered(response: Mapping[str, Any], operation: str, call: Call) -> tuple[Refused, Hope]:
     status = int((response.get("ResponseMetadata") or {}).get("HTTPStatusCode") or 0)
     code = str(response["Error"].get("Code") or status)
+    if code.isdigit() and not operation.startswith("Head"):
+        # Only the answers to HEAD have no body: here something between AWS and us has answered.
+        return Refused("Malformed", f"{_name(call)}: HTTP {status} without a word of AWS."), _hope(code, status)
     code = _RESPELLED.get(code, f"Http{code}" if code.isdigit() else code)
     message = str(response["Error"].get("Message") or "")
     if operation != call.operation:
@@ -158,7 +161,7 @@ def _hope(code: str, status: int) -> Hope:
         return Hope.BUSY
     if code in _BROKEN or status in {500, 502, 503, 504}:
         return Hope.BROKEN
-    return Hope.NONE
+    return Hope.SILENT if code.isdigit() else Hope.NONE
 
 
 def _name(call: Call) -> str:
@@ -169,4 +172,4 @@ def tidy(message: str) -> str:
     """Return AWS's words without the caller, keys and control characters, as one line that ends in a full stop."""
     text = _KEY.sub("(key)", _CALLER.sub("not authorized", _CONTROL.sub(" ", message))).strip()
     text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
-    return text if text.endswith((".", "…")) else text + "."
+    return text if text.endswith((".", "!", "…")) else text + "."

@@ -34,7 +34,7 @@ def member(operation: str, name: str, *absent: str) -> Reader:
 
     def read(ask: Ask, target: Target) -> Json:
         found = answer(ask, bucket_call(target, operation), absent=absent)
-        return None if found is None else found.get(name)
+        return None if found is None else found[name]
 
     return read
 

@@ -81,7 +81,7 @@ def _normal_description(document: Json) -> Json:
 def _read_policy(ask: Ask, target: Target) -> Json:
     call = Call("dynamodb", "GetResourcePolicy", {"ResourceArn": _arn(target)})
     found = answer(ask, call, absent=("PolicyNotFoundException",))
-    return None if found is None else parsed(found.get("Policy"), f"The resource policy of table {_name(target)}")
+    return None if found is None else parsed(found["Policy"], f"The resource policy of table {_name(target)}")
 
 
 def _write_policy(target: Target, _before: Json, after: Json) -> tuple[Call, ...]:

@@ -51,7 +51,7 @@ def _read_policy(ask: Ask, target: Target) -> Json:
         # The same code means "no policy" and "no such function": only a function that is there is without a policy.
         ask(_function(target, "GetFunctionConfiguration"))
         return None
-    return parsed(found.get("Policy"), f"The policy of function {target.id}")
+    return parsed(found["Policy"], f"The policy of function {target.id}")
 
 
 def _statements(document: Json) -> list[Json]:

@@ -38,7 +38,7 @@ def _key(ask: Ask, target: Target) -> str:
 
 def _read_policy(ask: Ask, target: Target) -> Json:
     found = ask(Call("kms", "GetKeyPolicy", {"KeyId": _key(ask, target), "PolicyName": "default"}))
-    return parsed(found.get("Policy"), f"The policy of key {target.id}")
+    return parsed(found["Policy"], f"The policy of key {target.id}")
 
 
 def _write_policy(target: Target, _before: Json, after: Json) -> tuple[Call, ...]:

@@ -31,7 +31,7 @@ def _url(target: Target) -> str:
 
 def _read(ask: Ask, target: Target) -> dict[str, str]:
     call = Call("sqs", "GetQueueAttributes", {"QueueUrl": _url(target), "AttributeNames": ["All"]})
-    return dict(ask(call).get("Attributes") or {})
+    return dict(ask(call)["Attributes"])
 
 
 def _read_attributes(ask: Ask, target: Target) -> Json:

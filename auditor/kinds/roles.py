@@ -35,7 +35,7 @@ def _read_role(ask: Ask, target: Target) -> Json:
 
 
 def _read_trust(ask: Ask, target: Target) -> Json:
-    return parsed(_get_role(ask, target).get("AssumeRolePolicyDocument"), f"The trust policy of role {_name(target)}")
+    return parsed(_get_role(ask, target)["AssumeRolePolicyDocument"], f"The trust policy of role {_name(target)}")
 
 
 def _write_trust(target: Target, _before: Json, after: Json) -> tuple[Call, ...]:
@@ -48,7 +48,7 @@ def _read_inline(ask: Ask, target: Target) -> Json:
     names = pages(ask, _role(target, "ListRolePolicies"), "PolicyNames", by=("Marker", "Marker"))
 
     def document(name: str) -> Json:
-        text = ask(_role(target, "GetRolePolicy", PolicyName=name)).get("PolicyDocument")
+        text = ask(_role(target, "GetRolePolicy", PolicyName=name))["PolicyDocument"]
         return parsed(text, f"Inline policy {name} of role {_name(target)}")
 
     return {name: _or_unread(document, name) for name in names}
@@ -79,7 +79,7 @@ def _read_boundary(ask: Ask, target: Target) -> Json:
 def _managed(ask: Ask, policy: str) -> Json:
     version = ask(Call("iam", "GetPolicy", {"PolicyArn": policy}))["Policy"]["DefaultVersionId"]
     found = ask(Call("iam", "GetPolicyVersion", {"PolicyArn": policy, "VersionId": version}))
-    return parsed(found["PolicyVersion"].get("Document"), f"Managed policy {policy}")
+    return parsed(found["PolicyVersion"]["Document"], f"Managed policy {policy}")
 
 
 def _or_unread(read: Callable[[str], Json], name: str) -> Json:

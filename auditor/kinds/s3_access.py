@@ -12,13 +12,13 @@ _FLAGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictP
 
 def _read_policy(ask: Ask, target: Target) -> Json:
     found = answer(ask, bucket_call(target, "GetBucketPolicy"), absent=("NoSuchBucketPolicy",))
-    return None if found is None else parsed(found.get("Policy"), f"The policy of bucket {target.id}")
+    return None if found is None else parsed(found["Policy"], f"The policy of bucket {target.id}")
 
 
 def _read_account_block(ask: Ask, target: Target) -> Json:
     call = Call("s3control", "GetPublicAccessBlock", {"AccountId": target.account.id})
     found = answer(ask, call, absent=("NoSuchPublicAccessBlockConfiguration",))
-    return None if found is None else found.get("PublicAccessBlockConfiguration")
+    return None if found is None else found["PublicAccessBlockConfiguration"]
 
 
 def _all_flags(document: Json) -> Json:

@@ -37,7 +37,7 @@ def _arn(target: Target) -> str:
 
 
 def _read(ask: Ask, target: Target) -> dict[str, str]:
-    return dict(ask(Call("sns", "GetTopicAttributes", {"TopicArn": _arn(target)})).get("Attributes") or {})
+    return dict(ask(Call("sns", "GetTopicAttributes", {"TopicArn": _arn(target)}))["Attributes"])
 
 
 def _read_attributes(ask: Ask, target: Target) -> Json:
