@@ -7,6 +7,8 @@ import json
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from render import sample
 
@@ -309,3 +311,11 @@ def test_every_word_is_used_and_every_used_word_exists():
     dynamic = ("page-edge-", "page-state-", "page-theme-")
     bare = [key.removeprefix("page-") for key in words.PAGE if not key.startswith(dynamic)]
     assert [key for key in bare if f'"{key}"' not in everything and f'pair("{key}"' not in everything] == []
+
+
+@given(st.text(alphabet=st.characters(exclude_categories=["Cs"])), st.integers(2, 60))
+def test_wrapped_text_fits_and_loses_nothing(text, columns):
+    told_text = plain(text)
+    lines = wrap(told_text, columns)
+    assert all(width(line) <= columns for line in lines)
+    assert "".join("".join(lines).split()) == "".join(told_text.split())

@@ -7,12 +7,15 @@ import html
 import io
 import json
 import re
+import unicodedata
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from importlib.resources import files
 
 import boto3
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 from moto import mock_aws
 from render import sample
@@ -388,3 +391,32 @@ def test_ocsf_without_its_package_is_one_sentence(monkeypatch):
 @pytest.mark.parametrize("name", sorted(FORMATS))
 def test_no_format_says_clean_when_something_is_unknown(name):
     assert told(name, only(Verdict.PASS, Verdict.UNKNOWN)) != told(name, only(Verdict.PASS, Verdict.PASS))
+
+
+@given(st.text(max_size=60), st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=20), lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text(max_size=8), v, max_size=3), max_leaves=8))  # fmt: skip
+@settings(max_examples=60, deadline=None)
+def test_whatever_aws_or_a_file_says_every_format_stays_whole(name, value):
+    first = sample.report().findings[0]
+    resource = replace(first.resource, node=replace(first.resource.node, id=name), attributes={"Arn": name})
+    finding = replace(
+        first,
+        pipeline=name,
+        title=Text(name, name),
+        resource=resource,
+        tags=(name,),
+        evidence=(Evidence(name, value, value),),
+    )
+    report = replace(sample.report(), findings=(finding,))
+    outputs = {format_name: told(format_name, report) for format_name in FORMATS}
+    for text in outputs.values():
+        text.encode("utf-8")
+    for format_name in ("json", "sarif", "gitlab", "ocsf"):
+        json.loads(outputs[format_name])
+    ET.fromstring(outputs["junit"])
+    assert len(outputs["asff"].splitlines()) == 1
+    assert all(line.startswith("::") for line in outputs["github"].splitlines())
+    assert len(list(csv.reader(io.StringIO(outputs["csv"], newline=""), strict=True))) == 2
+    assert not {char for char in outputs["table"] if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Zl", "Zp"}} - {
+        "\n"
+    }
+    assert outputs["html"].count("</script>") == 2
