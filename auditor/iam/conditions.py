@@ -52,7 +52,7 @@ def condition(written: str, key: str, values: Iterable[str], *, variables: bool 
     )
 
 
-def evaluate(  # noqa: PLR0913 the four words of a condition test, and two that refine it
+def evaluate(
     operator: str,
     key: str,
     values: str | Iterable[Value],

@@ -134,7 +134,7 @@ def api_call(
     return draft.request(principal, action, resource, owner)
 
 
-def export_write(  # noqa: PLR0913 the parameters of the export itself
+def export_write(
     principal: str,
     action: str,
     resource: str,
@@ -259,7 +259,7 @@ def notification(
     return draft.request("s3.amazonaws.com", action, target, account_of(target))
 
 
-def notification_kms(  # noqa: PLR0913 the two ends of a delivery, and the key between
+def notification_kms(
     key: str, action: str, *, target: str, bucket: str, bucket_account: str, around: Circumstances = NOTHING_KNOWN
 ) -> Request:
     """Return a use of an encrypted queue's or topic's key by the delivery of an S3 event."""

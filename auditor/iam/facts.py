@@ -67,7 +67,7 @@ class Facts:
         return None
 
 
-def facts(  # noqa: PLR0913 the six things that can be said of keys
+def facts(
     context: Mapping[str, Value],
     absent: Iterable[str] = (),
     unknowable: Iterable[str] = (),
