@@ -78,12 +78,16 @@ def _among(check: Among, scope: Scope, predicates: Mapping[str, Predicate]) -> I
     if not items:
         yield Evidence(found.route, wanted, None, scope.place(found.route))
         return
-    verdicts = [_item(check, Found(item, f"{found.route}[{index}]"), scope, predicates) for index, item in enumerate(items)]
+    verdicts = [
+        _item(check, Found(item, f"{found.route}[{index}]"), scope, predicates) for index, item in enumerate(items)
+    ]
     if check.quantifier == "every":
         yield from (objection for verdict in verdicts for objection in verdict)
     elif all(verdicts):
         open_ones = [verdict for verdict in verdicts if not _proven(verdict)]
-        yield from min(open_ones or verdicts, key=lambda verdict: (len(verdict), sorted(str(e.wanted) for e in verdict)))
+        yield from min(
+            open_ones or verdicts, key=lambda verdict: (len(verdict), sorted(str(e.wanted) for e in verdict))
+        )
 
 
 def _item(check: Among, item: Found, scope: Scope, predicates: Mapping[str, Predicate]) -> list[Evidence]:

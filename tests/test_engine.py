@@ -152,3 +152,10 @@ def test_the_fingerprint_knows_neither_order_nor_wording_nor_severity():
     assert one.keys == other.keys
     assert one.fingerprint != replace(one, node="destination_bucket").fingerprint
     assert one.fingerprint != replace(one, pipeline="invoices").fingerprint
+
+
+def test_what_no_template_can_tell_is_not_asked_of_it():
+    finding = verdict("check: [{at: ObjectSample.Sampled, equals: 1}]", {"ObjectSample": Unread("OnlyLive")})
+    assert finding.verdict is Verdict.NOT_APPLICABLE
+    body = "check: [{at: ObjectSample.Sampled, equals: 1}, {at: Policy.Status, equals: Enabled}]"
+    assert verdict(body, {"ObjectSample": Unread("OnlyLive")}, [HIDDEN]).verdict is Verdict.UNKNOWN
