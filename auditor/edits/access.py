@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
-from auditor.edits.edit import Edit, known
+from auditor.edits.edit import Edit, known, mapping
 from auditor.edits.policies import POLICIES
 from auditor.edits.statements import Statement
 from auditor.errors import Refused
@@ -44,6 +44,17 @@ def _only_if(document: Json, wanted: Json, scope: Scope) -> Json:
                 said = one.note.en if one.note else f"{one.found} stands where {one.wanted} is wanted."
                 raise Refused("Manual", f"{one.route}: {said}")
     return document
+
+
+def _use_sse_sqs(document: Json, _wanted: Json, scope: Scope) -> Json:
+    """Return a queue's attributes with SSE-SQS in place of SQS's own KMS key; a customer's key is a person's decision."""
+    key = str(mapping(document, "the attributes").get("KmsMasterKeyId") or "")
+    if not key:
+        return document
+    if scope.me.node.kind != "sqs.queue" or key.rpartition(":")[2] != "alias/aws/sqs":
+        sentence = "admit s3.amazonaws.com (kms:GenerateDataKey*, kms:Decrypt) in the policy of a customer managed key."
+        raise Refused("Manual", f"{key} encrypts the {scope.me.node.kind}: {sentence}")
+    return {**mapping(document, "the attributes"), "KmsMasterKeyId": "", "SqsManagedSseEnabled": "true"}
 
 
 def _decline(lacking: Iterable[Refusal], side: Side, *, granted: bool = False) -> None:
@@ -133,6 +144,17 @@ ACCESS: tuple[Edit, ...] = (
         ),
         "{facet: InlinePolicies, grant_calls: {calls: [export_writes], sid: AuditorExport, policy: auditor-export}}",
         lambda wanted, at: needs({"side": _judged(wanted), **wanted}, at),
+    ),
+    Edit(
+        "use_sse_sqs",
+        _use_sse_sqs,
+        {"const": True},
+        Text(
+            "Encrypts a queue with SSE-SQS instead of the AWS managed key; declines for topics and customer managed keys.",
+            "キューの暗号化を AWS マネージドキーから SSE-SQS に切り替えます。"
+            "トピックやカスタマーマネージドキーの場合は変更しません。",
+        ),
+        "{facet: Attributes, use_sse_sqs: true}",
     ),
     Edit(
         "only_if",

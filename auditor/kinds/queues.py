@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from auditor.kinds.documents import encoded, normal_policy, parsed
 from auditor.kinds.facet import Ask, Call, Facet, Kind, Shape, Target, facets
+from auditor.kinds.message_keys import key_facet
 from auditor.kinds.names import arn, common, is_arn, resource_of
 from auditor.model import Json, Text
 
@@ -102,5 +103,6 @@ QUEUE = Kind(
             doc=Text("Who may send to the queue.", "誰がキューに送信できるかです。"),
             normal=normal_policy,
         ),
+        key_facet(_read, "sqs:GetQueueAttributes"),
     ),
 )

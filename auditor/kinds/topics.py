@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from auditor.errors import Refused
 from auditor.kinds.documents import encoded, normal_policy, parsed
 from auditor.kinds.facet import Ask, Call, Facet, Kind, Shape, Target, facets
+from auditor.kinds.message_keys import key_facet
 from auditor.kinds.names import arn, common, is_arn, resource_of
 from auditor.model import Json, Text
 
@@ -88,5 +89,6 @@ TOPIC = Kind(
             doc=Text("Who may publish to the topic.", "誰がトピックに発行できるかです。"),
             normal=normal_policy,
         ),
+        key_facet(_read, "sns:GetTopicAttributes"),
     ),
 )

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from auditor.predicates.access import ACCESS
 from auditor.predicates.access_excess import EXCESS
+from auditor.predicates.access_messages import MESSAGES
 from auditor.predicates.access_principals import PRINCIPALS
 from auditor.predicates.access_state import STATE
 from auditor.predicates.buckets import BUCKETS
@@ -29,6 +30,7 @@ PREDICATES: Mapping[str, Predicate] = {
         *STATE,
         *EXCESS,
         *PRINCIPALS,
+        *MESSAGES,
         *HEALTH_EXPORTS,
         *EVENTS,
         *NOTIFICATIONS,

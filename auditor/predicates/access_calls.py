@@ -266,7 +266,7 @@ def _notification(scope: Scope) -> Iterator[Ask]:
     if known is None or known.node.kind not in DELIVERY or not scope.resource("source_bucket"):
         return
     target = text_at(scope, "consumer.Arn")
-    needed = _delivered(scope, target)
+    needed = delivered(scope, target)
     if needed is not False:
         request = notification(
             target,
@@ -278,7 +278,7 @@ def _notification(scope: Scope) -> Iterator[Ask]:
         yield Ask((request,), "", "consumer.Policy", target, needed)
 
 
-def _delivered(scope: Scope, target: str) -> Maybe:
+def delivered(scope: Scope, target: str) -> Maybe:
     """Tell whether S3 itself delivers: not where the bucket sends to EventBridge only, and not under another alias."""
     found = scope.find("source_bucket.Notification")
     if found.unread is not None:
