@@ -9,7 +9,7 @@ Answer = tuple[int, dict[str, str], bytes]
 _REQUEST_ID = "<RequestId>00000000-0000-4000-8000-000000000000</RequestId>"
 
 
-class Refusal(Exception):  # noqa: N818 - an answer of AWS, not a failure of ours
+class Refusal(Exception):
     """An AWS error answer: code, message, HTTP status and headers."""
 
     def __init__(self, code: str, message: str, status: int = 400, headers: dict[str, str] | None = None) -> None:
