@@ -170,6 +170,19 @@ def test_table_without_colour_has_no_escape_and_with_colour_says_the_same():
     assert "\x1b[31m" in coloured
 
 
+def test_what_was_accepted_is_not_called_nothing():
+    assert "Nothing is wrong." in told("table", only(P))
+    for report in (only(F, waived=True), only(F, known=True)):
+        for name in ("table", "markdown"):
+            assert "Nothing is wrong beyond what was accepted" in told(name, report)
+
+
+def test_folded_japanese_has_no_spaces_of_the_fold():
+    first = replace(sample.report().findings[0], title=Text("a\nb", "許可が\n必要で、S3 の\n設定は「無効」\nです"))
+    assert "許可が必要で、S3 の設定は「無効」です" in told("table", Report((first,)), lang="ja")
+    assert "a b" in told("table", Report((first,)))
+
+
 def test_table_says_that_findings_are_hidden():
     text = told("table", sample.report(), min_severity=CRITICAL)
     assert "replication-delete-markers" not in text

@@ -11,7 +11,7 @@ from auditor.render.display import plain
 from auditor.render.format import Format, Options
 from auditor.render.order import file_of, shown, worst_first
 from auditor.render.sentences import accepted_text, fix_text, found_text, is_web, subject, text_of, wanted_text
-from auditor.render.totals import closing_line, is_known, is_waived, totals
+from auditor.render.totals import clean_sentence, closing_line, is_known, is_waived, totals
 from auditor.render.words import say, severity_word, verdict_word
 
 AT_MOST = 65_536
@@ -82,7 +82,7 @@ def _head(report: Report, options: Options) -> Iterator[str]:
         yield "| " + " | ".join(str(count) for _, count in told) + " |"
         yield ""
     if not (sums.failed or sums.unknown):
-        yield escape(say("clean", lang))
+        yield escape(clean_sentence(sums, lang))
         yield ""
 
 

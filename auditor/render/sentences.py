@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
 from auditor.model import Evidence, Finding, Safety, Text, Verdict
 from auditor.render.display import plain
 from auditor.render.order import value_text
 from auditor.render.words import say, severity_word, verdict_word
 
 _LONGEST_VALUE = 400
+_FOLD = re.compile(r"(?<=[\u3001-\u30ff\u4e00-\u9fff\uff01-\uff60]) (?=[\u3001-\u30ff\u4e00-\u9fff\uff01-\uff60])")
+"""A space between two Japanese characters comes from a folded line of YAML; Japanese has none there."""
 
 
 def text_of(text: Text | None, lang: str) -> str:
     """Return a text on one harmless line, empty without a text."""
-    return plain(" ".join(text.say(lang).split())) if text else ""
+    if text is None:
+        return ""
+    line = " ".join(text.say(lang).split())
+    return plain(_FOLD.sub("", line) if lang == "ja" else line)
 
 
 def shortened(text: str, limit: int) -> str:

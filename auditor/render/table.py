@@ -10,7 +10,7 @@ from auditor.render.display import clip, pad, plain, width, wrap
 from auditor.render.format import Format, Options
 from auditor.render.order import file_of, shown, value_text, worst_first
 from auditor.render.sentences import fix_text, found_text, text_of
-from auditor.render.totals import Totals, closing_line, day_of, ends_soon, is_known, is_waived, totals
+from auditor.render.totals import Totals, clean_sentence, closing_line, day_of, ends_soon, is_known, is_waived, totals
 from auditor.render.words import say, severity_word, verdict_word
 
 _RED, _YELLOW, _GREEN, _DIM, _BOLD = "31", "33", "32", "2", "1"
@@ -158,7 +158,7 @@ def _end(report: Report, sums: Totals, hidden: int, options: Options) -> Iterato
     lang = options.lang
     colour = _RED if sums.failed else _YELLOW if sums.unknown else _GREEN
     if report.findings and not (sums.failed or sums.unknown):
-        yield _paint(say("clean", lang), _GREEN, options)
+        yield _paint(clean_sentence(sums, lang), _GREEN, options)
     yield _paint(say("passed-count", lang).format(sums.passed, sums.not_applicable), _DIM, options)
     if hidden:
         yield _paint(say("hidden-count", lang).format(hidden, severity_word(options.min_severity, lang)), _DIM, options)

@@ -102,6 +102,11 @@ def closing_line(report: Report, lang: str) -> str:
     return ("、" if lang == "ja" else "; ").join(parts)
 
 
+def clean_sentence(sums: Totals, lang: str) -> str:
+    """Return what is said when nothing failed and nothing is unknown, not hiding what was accepted."""
+    return WORDS["clean-but-accepted" if sums.waived or sums.known else "clean"].say(lang)
+
+
 def day_of(report: Report) -> date | None:
     """Return the day on which a run started, or `None` when the report does not say."""
     try:

@@ -30,12 +30,12 @@ NODES: Mapping[str, Text] = MappingProxyType(
     {
         "table": Text("table", "テーブル"),
         "exporter": Text("exporter", "エクスポート実行ロール"),
-        "source_bucket": Text("source bucket", "コピー元バケット"),
+        "source_bucket": Text("source bucket", "送信元バケット"),
         "consumer": Text("consumer", "コンシューマー"),
         "replication_role": Text("replication role", "レプリケーションロール"),
-        "destination_bucket": Text("destination bucket", "コピー先バケット"),
-        "source_key": Text("source key", "コピー元の KMS キー"),
-        "destination_key": Text("destination key", "コピー先の KMS キー"),
+        "destination_bucket": Text("destination bucket", "送信先バケット"),
+        "source_key": Text("source key", "送信元の KMS キー"),
+        "destination_key": Text("destination key", "送信先の KMS キー"),
         "catalog_table": Text("catalog table", "カタログテーブル"),
     }
 )
@@ -149,6 +149,9 @@ WORDS: Mapping[str, Text] = MappingProxyType(
         "nothing": Text(
             "Nothing was audited: no rule applies to what is declared.",
             "監査対象がありません。宣言された内容に当てはまるルールがありません。",
+        ),
+        "clean-but-accepted": Text(
+            "Nothing is wrong beyond what was accepted.", "受け入れ済みのもの以外に問題は見つかりませんでした。"
         ),
         "clean": Text("Nothing is wrong.", "問題は見つかりませんでした。"),
         "close-declared": Text("{} declared", "宣言 {} 件"),

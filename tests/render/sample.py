@@ -220,7 +220,7 @@ def _failures():
         ],
         (
             "An object deleted at the source stays readable in the analytics account.",
-            "コピー元で削除したオブジェクトが分析アカウントでは読めるまま残ります。",
+            "送信元で削除したオブジェクトが分析アカウントでは読めるまま残ります。",
         ),
         safety=Safety.REVIEW,
         fixable=True,
