@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -248,6 +248,7 @@ wishes = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(wishes)
 def test_an_edit_is_pure_and_done_twice_is_done_once(wish):
     name, document, wanted = wish
@@ -261,6 +262,7 @@ def test_an_edit_is_pure_and_done_twice_is_done_once(wish):
     assert apply(name, once, wanted) == once
 
 
+@settings(deadline=None)
 @given(documents, st.dictionaries(words, plain, min_size=1, max_size=3))
 def test_merge_keeps_everything_it_does_not_name(document, wanted):
     try:
@@ -272,6 +274,7 @@ def test_merge_keeps_everything_it_does_not_name(document, wanted):
     assert all(json.dumps(after[key]) == json.dumps(before[key]) for key in before if key not in wanted)
 
 
+@settings(deadline=None)
 @given(policies, st.lists(grants, min_size=1, max_size=3))
 def test_statements_of_others_stay_as_they_are(document, wanted):
     after = apply("put_statements", document, {"statements": wanted})
@@ -289,6 +292,7 @@ def test_statements_of_others_stay_as_they_are(document, wanted):
     }
 
 
+@settings(deadline=None)
 @given(policies, st.lists(grants, min_size=1, max_size=3))
 def test_afterwards_the_statements_give_what_was_wanted_and_nothing_more(document, wanted):
     after = apply("put_statements", document, {"statements": wanted})
@@ -312,6 +316,7 @@ def _list(value):
     return [] if value is None else value if isinstance(value, list) else [value]
 
 
+@settings(deadline=None)
 @given(
     st.text("ab*?", max_size=5),
     st.text("ab*?", max_size=5),
@@ -324,6 +329,7 @@ def test_a_pattern_that_covers_another_fits_all_it_stands_for(pattern, other, fi
             assert covers(pattern, text)
 
 
+@settings(deadline=None)
 @given(notifications(), prefixes, st.sampled_from(["add_events", "widen_filter"]))
 def test_a_notification_that_comes_out_is_one_that_s3_accepts(document, prefix, name):
     wanted = {"to": "arn:aws:sns:x:1:t", "events": ["s3:ObjectCreated:CompleteMultipartUpload"], "prefix": prefix}
@@ -348,6 +354,7 @@ def test_a_notification_that_comes_out_is_one_that_s3_accepts(document, prefix, 
     assert after.get("EventBridgeConfiguration") == document.get("EventBridgeConfiguration")
 
 
+@settings(deadline=None)
 @given(replications(), rules)
 def test_a_new_replication_rule_takes_no_object_from_another(document, where):
     try:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from auditor.errors import Refused
-from auditor.model import Json, Text
-from auditor.scope import Scope
+from auditor.model import Json, Text, Unread
+from auditor.scope import NotRead, Scope
 
 Apply = Callable[[Json, Json, Scope], Json]
 """`apply(document, wanted, scope)`: the facet's document (`None`: not configured), the parameter with its holes filled,
@@ -38,9 +38,14 @@ class Edit:
 
 
 def mapping(document: Json, what: str) -> dict[str, Json]:
-    """Return a copy of a document that must be a mapping (an empty one when nothing is configured)."""
+    """Return a copy of a document that must be a mapping (an empty one when nothing is configured).
+
+    Raises `NotRead` for a part that could not be read, and `Refused` for anything else.
+    """
     if document is None:
         return {}
+    if isinstance(document, Unread):
+        raise NotRead(what, document)
     if not isinstance(document, Mapping):
         raise Refused("CannotExpress", f"{what} is not a mapping, so it cannot be edited.")
     return dict(document)

@@ -29,10 +29,11 @@ ORDER: tuple[Spot, ...] = (
     ("source_bucket", "PublicAccessBlock"),
     ("source_bucket", "Encryption"),
     ("source_bucket", "Policy"),
+    ("destination_bucket", "Logging"),
+    ("source_bucket", "Logging"),
     ("consumer", "Attributes"),
     ("consumer", "Policy"),
     ("consumer", "Rule"),
-    ("consumer", "Targets"),
     ("source_bucket", "Notification"),
     ("destination_bucket", "Notification"),
     ("table", "ContinuousBackups"),
@@ -42,6 +43,7 @@ ORDER: tuple[Spot, ...] = (
     ("source_bucket", "Lifecycle"),
     ("destination_bucket", "Replication"),
     ("source_bucket", "Replication"),
+    ("destination_bucket", "ReplicationJobs"),
     ("source_bucket", "ReplicationJobs"),
 )
 """The places of writes, first to last: who may act, what receives, what sends, and replication when all of it is ready.
