@@ -18,6 +18,12 @@ from auditor.iam.wording import Text, condition_text, listed
 __all__ = ["Miss", "misses", "nearest"]
 
 _WEIGHTS = {"Action": 8, "Resource": 6, "Principal": 5}
+_PARTS = {
+    1: Text("partition", "パーティション"),
+    2: Text("service", "サービス"),
+    3: Text("Region", "リージョン"),
+    4: Text("account", "アカウント"),
+}
 # Beyond this, two elements or more are wrong and the statement is about something else.
 _NEAR = 10
 
@@ -110,11 +116,13 @@ def _resource_hint(near: str, request: Request) -> Text:
         return Text(f"but case counts: {wanted} is needed", f"大文字と小文字は区別され、必要なのは {wanted} です")
     parts, others = near.split(":", 5), wanted.split(":", 5)
     if len(parts) == len(others) == 6:
-        names = ("prefix", "partition", "service", "Region", "account", "resource")
-        wrong = [name for name, part, other in zip(names, parts, others, strict=True) if part not in {other, "*"}]
-        if len(wrong) == 1 and wrong[0] != "resource":
+        wrong = [
+            index for index, (part, other) in enumerate(zip(parts, others, strict=True)) if part not in {other, "*"}
+        ]
+        if len(wrong) == 1 and wrong[0] in _PARTS:
+            name = _PARTS[wrong[0]]
             return Text(
-                f"but {wanted} is needed (the {wrong[0]} differs)", f"必要なのは {wanted} です ({wrong[0]} が違います)"
+                f"but {wanted} is needed (the {name.en} differs)", f"必要なのは {wanted} です ({name.ja}が違います)"
             )
     return Text(f"but {wanted} is needed", f"必要なのは {wanted} です")
 
