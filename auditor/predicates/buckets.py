@@ -1,4 +1,4 @@
-"""Predicates about buckets and their readers: blocks_public_access, denies_plain_http, reads_data_only."""
+"""Predicates about buckets and their readers: blocks_public_access, denies_plain_http, logs_elsewhere, reads_data_only."""
 
 from __future__ import annotations
 
@@ -109,6 +109,21 @@ def _open(probes: list[tuple[str, str]], arn: str) -> Text | None:
     return Text(f"{action} on {resource} is not denied.", f"{resource} への {action} が拒否されていません。")
 
 
+def _logs_elsewhere(found: Found, _wanted: Json, scope: Scope) -> Iterable[Evidence]:
+    target = Found(walk(found.value, ("LoggingEnabled", "TargetBucket")), f"{found.route}.LoggingEnabled.TargetBucket")
+    if target.unread is not None:
+        return (unknown_at(target.route, target.unread, "another bucket", scope),)
+    if target.value is None:
+        return (object_to(target, "another bucket", scope),)
+    if target.value != scope.take("subject.Name"):
+        return ()
+    note = Text(
+        "Each log that is delivered is an access that is logged, and so on.",
+        "ログの書き込み自体もログに記録され、際限なく続きます。",
+    )
+    return (object_to(target, "another bucket", scope, note=note),)
+
+
 def _reads_data_only(found: Found, _wanted: Json, scope: Scope) -> Iterable[Evidence]:
     where = _location(found)
     if where.unread is not None:
@@ -187,6 +202,16 @@ BUCKETS = (
             "バケットとオブジェクトの全アクションについて全員に拒否する。",
         ),
         example="{at: Policy, denies_plain_http: true}",
+    ),
+    Predicate(
+        "logs_elsewhere",
+        _logs_elsewhere,
+        _TRUE,
+        Text(
+            "Server access logging is on, and the logs go to another bucket.",
+            "サーバーアクセスログが有効で、記録先が別のバケットである。",
+        ),
+        example="{at: Logging, logs_elsewhere: true}",
     ),
     Predicate(
         "reads_data_only",
