@@ -233,7 +233,7 @@ def _overrides(scope: Scope, rules: Contest | Unread) -> Maybe:
 
 
 def _replication_keys(scope: Scope) -> Iterator[Ask]:
-    if not scope.resource("source_bucket"):
+    if not scope.resource("source_bucket") or not scope.resource("replication_role"):
         return
     selected = has(drawn(scope), "SourceSelectionCriteria.SseKmsEncryptedObjects.Status", "Enabled")
     keys = [key for key in source_keys(scope) if key.used is not False] if selected is not False else []
@@ -363,7 +363,9 @@ CALLS: Mapping[str, Calls] = MappingProxyType(
             ("destination_bucket.Policy",),
             (*_RULES, "?destination_bucket.OwnershipControls"),
         ),
-        "replication_keys": Calls(_replication_keys, _REPLICATOR, (), (*_RULES, *_KEY, *_REPLICA)),
+        "replication_keys": Calls(
+            _replication_keys, tuple(f"?{route}" for route in _REPLICATOR), (), (*_RULES, *_KEY, *_REPLICA)
+        ),
         "notification": Calls(_notification, (), ("consumer.Policy",), ("source_bucket.Notification",)),
         "assume_role": Calls(
             _assume_role, (), ("replication_role.Trust",), ("replication_role.Role", "?source_bucket")
