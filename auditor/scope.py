@@ -12,6 +12,9 @@ from auditor.model import NODES, Evidence, Json, Resource, Snapshot, Text, Unrea
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _HOLE = re.compile(r"\$\{([a-z_]+(?:\.[^${}]+)?)\}")
 
+ONLY_LIVE = "OnlyLive"
+"""The reason of what no plan or template can tell, because it happens only at run time (exports made, metrics)."""
+
 
 class NotRead(Exception):
     """A value that a predicate needs is unread; the engine turns it into an unknown objection."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from collections.abc import Mapping
@@ -77,6 +78,10 @@ def main(args: list[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code; every failure is a sentence on standard error."""
     from auditor.errors import AuditorError
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # The table has ✗ and →, which an ASCII locale could not write.
+            stream.reconfigure(encoding="utf-8", errors="replace")
     try:
         outcome = cli.main(args=args, prog_name="auditor", standalone_mode=False)
         code = outcome if isinstance(outcome, int) else 0

@@ -83,17 +83,56 @@ def audit_options(command: Any) -> Any:
             pipelines_argument,
             source_options,
             rule_options,
-            click.option("--fail-on", type=click.Choice(SEVERITIES), default="low", show_default=True, help="The lowest severity that gates."),
-            click.option("--format", "_formats", multiple=True, metavar="F", help="table, json, sarif, …; repeatable, each with its --output."),
-            click.option("--output", "_outputs", multiple=True, metavar="FILE", help="Where the format before it goes; standard output without."),
-            click.option("--fix", is_flag=False, flag_value="safe", default=None, type=click.Choice(["safe", "review"]), help="Mend what failed: safe fixes, or those to review too."),
+            click.option(
+                "--fail-on",
+                type=click.Choice(SEVERITIES),
+                default="low",
+                show_default=True,
+                help="The lowest severity that gates.",
+            ),
+            click.option(
+                "--format",
+                "_formats",
+                multiple=True,
+                metavar="F",
+                help="table, json, sarif, …; repeatable, each with its --output.",
+            ),
+            click.option(
+                "--output",
+                "_outputs",
+                multiple=True,
+                metavar="FILE",
+                help="Where the format before it goes; standard output without.",
+            ),
+            click.option(
+                "--fix",
+                is_flag=False,
+                flag_value="safe",
+                default=None,
+                type=click.Choice(["safe", "review"]),
+                help="Mend what failed: safe fixes, or those to review too.",
+            ),
             click.option("--yes", is_flag=True, help="Apply without asking."),
             click.option("--dry-run", is_flag=True, help="Show what --fix would do, and change nothing."),
-            click.option("--max-changes", type=click.IntRange(1), metavar="N", help="Refuse a plan with more changes than this."),
-            click.option("--state-dir", type=click.Path(path_type=Path), metavar="DIR", help="Where journals and history are kept."),
-            click.option("--baseline", type=click.Path(path_type=Path), metavar="FILE", help="Gate only what this file does not know."),
+            click.option(
+                "--max-changes", type=click.IntRange(1), metavar="N", help="Refuse a plan with more changes than this."
+            ),
+            click.option(
+                "--state-dir",
+                type=click.Path(path_type=Path),
+                metavar="DIR",
+                help="Where journals and history are kept.",
+            ),
+            click.option(
+                "--baseline",
+                type=click.Path(path_type=Path),
+                metavar="FILE",
+                help="Gate only what this file does not know.",
+            ),
             lang_option,
-            click.option("--quiet", is_flag=True, help="No progress and no notes; nothing but the last line when clean."),
+            click.option(
+                "--quiet", is_flag=True, help="No progress and no notes; nothing but the last line when clean."
+            ),
         )
     ):
         command = option(command)
@@ -220,6 +259,7 @@ def _options(choices: dict[str, Any], lang: str, *, to_file: bool) -> Any:
         colour=not to_file and coloured(),
         width=100 if to_file else columns(),
         fail_on=severity(choices["fail_on"]),
+        base=str(Path.cwd()),
     )
 
 

@@ -29,7 +29,9 @@ _WORDS = {
 @pipelines_argument
 @source_options
 @rule_options
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Where the snapshot goes.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Where the snapshot goes."
+)
 def snapshot_command(output: Path, **choices: Any) -> int:
     """Keep all that the selected rules need, with what could not be read and why."""
     from auditor.audit import counts, door, read
@@ -87,7 +89,9 @@ def _side(name: str, choices: Mapping[str, Any]) -> tuple[dict[str, dict[str, st
         if isinstance(document.value, Mapping) and document.value.get("version") == "report-v1":
             return told_in_report(document.value), ()
         snapshots = load_snapshots(file)
-        rules = load_all({**choices, "pipelines": choices["pipelines"]})[1] if choices["pipelines"] else _all_rules(choices)
+        rules = (
+            load_all({**choices, "pipelines": choices["pipelines"]})[1] if choices["pipelines"] else _all_rules(choices)
+        )
     else:
         snapshots, rules = _asked(name, choices)
     judged = [finding for one in snapshots for finding in evaluate(one, rules, PREDICATES)]
@@ -118,7 +122,11 @@ def _as_json(verdicts: Sequence[Verdicts], facets: Sequence[FacetChange]) -> str
     import json
     from dataclasses import asdict
 
-    document = {"version": "diff-v1", "findings": [asdict(one) for one in verdicts], "facets": [asdict(one) for one in facets]}
+    document = {
+        "version": "diff-v1",
+        "findings": [asdict(one) for one in verdicts],
+        "facets": [asdict(one) for one in facets],
+    }
     return json.dumps(document, indent=2, ensure_ascii=False)
 
 
@@ -129,7 +137,9 @@ def _tell(verdicts: Sequence[Verdicts], facets: Sequence[FacetChange], lang: str
     for one in verdicts:
         colour, en, ja = _WORDS[one.change]
         word = click.style(ja if lang == "ja" else en, fg=colour) if paint else (ja if lang == "ja" else en)
-        click.echo(f"{word}: {plain(one.rule)} {plain(one.pipeline)}.{plain(one.node)} ({one.before or '-'} → {one.after or '-'})")
+        click.echo(
+            f"{word}: {plain(one.rule)} {plain(one.pipeline)}.{plain(one.node)} ({one.before or '-'} → {one.after or '-'})"
+        )
     for change in facets:
         head = f"{plain(change.pipeline)}.{plain(change.node)}.{plain(change.facet)}"
         click.echo(f"\n{head}" if change.lines else f"{head}: {change.unread}")
@@ -144,7 +154,9 @@ def _tell(verdicts: Sequence[Verdicts], facets: Sequence[FacetChange], lang: str
 @pipelines_argument
 @source_options
 @rule_options
-@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE", help="The baseline file.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE", help="The baseline file."
+)
 @click.option("--prune", is_flag=True, help="Only take out of the file what no longer fails.")
 def baseline_command(output: Path, prune: bool, **choices: Any) -> None:
     """Write the file of failures that a gate accepts for now, or take out of it what was fixed."""

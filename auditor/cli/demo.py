@@ -12,7 +12,9 @@ from auditor.cli.options import coloured, lang_option, language
 
 @click.command("demo")
 @lang_option
-@click.option("--keep", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Leave the files of the demo here.")
+@click.option(
+    "--keep", type=click.Path(path_type=Path, file_okay=False), metavar="DIR", help="Leave the files of the demo here."
+)
 def demo_command(lang: str | None, keep: Path | None) -> int:
     """Build a mis-set pipeline on an embedded AWS stand-in, audit it, mend it, and audit it again."""
     try:
@@ -32,14 +34,24 @@ def _tell(folder: Path, lang: str) -> int:
     from auditor.demo import by_hand, stage
 
     ja = lang == "ja"
-    _say("AWS のスタンドインを起動し、設定ミスのあるパイプラインを 2 アカウントに作成しています…" if ja
-         else "Starting the AWS stand-in and building a mis-set pipeline in two accounts…")
+    _say(
+        "AWS のスタンドインを起動し、設定ミスのあるパイプラインを 2 アカウントに作成しています…"
+        if ja
+        else "Starting the AWS stand-in and building a mis-set pipeline in two accounts…"
+    )
     with stage(folder) as clients:
         _type(folder, lang, "audit")
-        _say("safe と review の修正を計画し、適用します。" if ja else "The fixes, safe and to be reviewed: planned, shown, applied, verified.")
+        _say(
+            "safe と review の修正を計画し、適用します。"
+            if ja
+            else "The fixes, safe and to be reviewed: planned, shown, applied, verified."
+        )
         _type(folder, lang, "audit", "--fix=review", "--yes")
-        _say("残りは所有者が決めること: 分析側のライフサイクルの日数を手で設定します。" if ja
-             else "What is left only the owner can decide: after how many days the analytics side deletes. Set by hand.")
+        _say(
+            "残りは所有者が決めること: 分析側のライフサイクルの日数を手で設定します。"
+            if ja
+            else "What is left only the owner can decide: after how many days the analytics side deletes. Set by hand."
+        )
         by_hand(clients)
         return _type(folder, lang, "audit")
 

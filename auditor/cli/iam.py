@@ -23,16 +23,30 @@ def iam_command() -> None:
 
 
 def _file(name: str, what: str) -> Callable[[Any], Any]:
-    return click.option(name, multiple=True, metavar="FILE", type=click.Path(path_type=Path), help=f"{what}; repeatable.")
+    return click.option(
+        name, multiple=True, metavar="FILE", type=click.Path(path_type=Path), help=f"{what}; repeatable."
+    )
 
 
 @iam_command.command("decide")
-@click.option("--principal", required=True, metavar="ARN|SERVICE|*", help="Who asks: a role, user, session or root ARN, a service, or *.")
+@click.option(
+    "--principal",
+    required=True,
+    metavar="ARN|SERVICE|*",
+    help="Who asks: a role, user, session or root ARN, a service, or *.",
+)
 @click.option("--action", required=True, metavar="SERVICE:ACTION", help="What is asked.")
 @click.option("--resource", default="*", show_default=True, metavar="ARN", help="On what.")
-@click.option("--resource-account", default="", metavar="ID", help="Whose the resource is, where its ARN does not tell (S3).")
+@click.option(
+    "--resource-account", default="", metavar="ID", help="Whose the resource is, where its ARN does not tell (S3)."
+)
 @click.option("--context", multiple=True, metavar="KEY=VALUE", help="A condition key; the same key again adds a value.")
-@click.option("--unknown", multiple=True, metavar="KEY", help="A condition key that AWS sets to something nobody knows beforehand.")
+@click.option(
+    "--unknown",
+    multiple=True,
+    metavar="KEY",
+    help="A condition key that AWS sets to something nobody knows beforehand.",
+)
 @_file("--identity", "An identity policy of the principal")
 @_file("--resource-policy", "The resource's policy")
 @_file("--boundary", "The principal's permissions boundary")
@@ -40,7 +54,12 @@ def _file(name: str, what: str) -> Callable[[Any], Any]:
 @_file("--scp", "A service control policy, one level each, from the root down")
 @_file("--rcp", "A resource control policy, one level each, from the root down")
 @_file("--endpoint", "The VPC endpoint's policy")
-@click.option("--snapshot", type=click.Path(path_type=Path), metavar="FILE", help="Take the policies of a pipeline's nodes from here.")
+@click.option(
+    "--snapshot",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Take the policies of a pipeline's nodes from here.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Machine-readable.")
 @lang_option
 def decide_command(**choices: Any) -> int:
@@ -67,8 +86,14 @@ def _request(choices: Mapping[str, Any]) -> Request:
     for word in choices["context"]:
         key, equals, value = word.partition("=")
         if not equals:
-            raise UsageError(f"--context {word}: a condition key is written KEY=VALUE, as in aws:SourceAccount=111122223333.")
-        context[key] = value if key not in context else [*([context[key]] if isinstance(context[key], str) else context[key]), value]
+            raise UsageError(
+                f"--context {word}: a condition key is written KEY=VALUE, as in aws:SourceAccount=111122223333."
+            )
+        context[key] = (
+            value
+            if key not in context
+            else [*([context[key]] if isinstance(context[key], str) else context[key]), value]
+        )
     return Request(
         choices["principal"],
         choices["action"],

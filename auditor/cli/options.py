@@ -26,10 +26,23 @@ pipelines_argument = click.argument(
 def rule_options(command: F) -> F:
     """Add --rules, --select, --skip and --min-severity."""
     for option in (
-        click.option("--min-severity", type=click.Choice(SEVERITIES), default="info", show_default=True, help="Leave out rules below it."),
+        click.option(
+            "--min-severity",
+            type=click.Choice(SEVERITIES),
+            default="info",
+            show_default=True,
+            help="Leave out rules below it.",
+        ),
         click.option("--skip", multiple=True, metavar="ID|TAG", help="Leave out these rules; repeatable."),
         click.option("--select", multiple=True, metavar="ID|TAG", help="Use only these rules; repeatable."),
-        click.option("--rules", "folders", multiple=True, metavar="DIR", type=click.Path(path_type=Path), help="Your own rules besides the shipped ones; repeatable."),
+        click.option(
+            "--rules",
+            "folders",
+            multiple=True,
+            metavar="DIR",
+            type=click.Path(path_type=Path),
+            help="Your own rules besides the shipped ones; repeatable.",
+        ),
     ):
         command = option(command)
     return command
@@ -38,11 +51,32 @@ def rule_options(command: F) -> F:
 def source_options(command: F) -> F:
     """Add --source and what belongs to it, --timeout and --concurrency."""
     for option in (
-        click.option("--concurrency", type=click.IntRange(1, 256), default=32, show_default=True, help="Calls at once."),
-        click.option("--timeout", type=click.FloatRange(min=0.1), metavar="SECONDS", help="After this, the rest is unknown."),
-        click.option("--terraform-dir", metavar="DIR", default="", help="The configuration of a Terraform plan, for file and line."),
-        click.option("--parameters", "parameter_files", multiple=True, metavar="FILE", help="A CloudFormation parameters file; repeatable."),
-        click.option("--parameter", "parameters", multiple=True, metavar="KEY=VALUE", help="A CloudFormation parameter; repeatable."),
+        click.option(
+            "--concurrency", type=click.IntRange(1, 256), default=32, show_default=True, help="Calls at once."
+        ),
+        click.option(
+            "--timeout", type=click.FloatRange(min=0.1), metavar="SECONDS", help="After this, the rest is unknown."
+        ),
+        click.option(
+            "--terraform-dir",
+            metavar="DIR",
+            default="",
+            help="The configuration of a Terraform plan, for file and line.",
+        ),
+        click.option(
+            "--parameters",
+            "parameter_files",
+            multiple=True,
+            metavar="FILE",
+            help="A CloudFormation parameters file; repeatable.",
+        ),
+        click.option(
+            "--parameter",
+            "parameters",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="A CloudFormation parameter; repeatable.",
+        ),
         click.option(
             "--source",
             "sources",
@@ -57,7 +91,9 @@ def source_options(command: F) -> F:
 
 def lang_option(command: F) -> F:
     """Add --lang."""
-    option = click.option("--lang", type=click.Choice(["en", "ja"]), help="Language of texts; from the locale without it.")
+    option = click.option(
+        "--lang", type=click.Choice(["en", "ja"]), help="Language of texts; from the locale without it."
+    )
     return option(command)
 
 
@@ -80,7 +116,9 @@ def columns() -> int:
     return shutil.get_terminal_size((100, 24)).columns
 
 
-def load_rules(folders: Iterable[Path], select: Iterable[str], skip: Iterable[str], min_severity: str) -> tuple[Rule, ...]:
+def load_rules(
+    folders: Iterable[Path], select: Iterable[str], skip: Iterable[str], min_severity: str
+) -> tuple[Rule, ...]:
     """Return the rules that the options choose; raises `RuleError`, or `UsageError` when none is left."""
     from auditor.errors import UsageError
     from auditor.model import Severity as Level

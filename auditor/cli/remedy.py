@@ -31,7 +31,10 @@ if TYPE_CHECKING:
     from auditor.rule import Rule
 
 state_option = click.option(
-    "--state-dir", type=click.Path(path_type=Path), metavar="DIR", help="Where journals are kept; the user's state folder without it."
+    "--state-dir",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where journals are kept; the user's state folder without it.",
 )
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
@@ -71,7 +74,12 @@ def mend(
         again = audit(pipelines, rules, replace(settings, to_fix=False), aws=aws, progress=progress)
     write(again, [("table", "")], {**choices, "fail_on": choices["fail_on"]})
     remain(plan, lang)
-    mended = {(one.rule, place) for one in again.findings if one.verdict.value == "pass" for place in [(one.pipeline, one.node)]}
+    mended = {
+        (one.rule, place)
+        for one in again.findings
+        if one.verdict.value == "pass"
+        for place in [(one.pipeline, one.node)]
+    }
     failed = [rule for change in plan.changes for rule in change.rules if not any(found[0] == rule for found in mended)]
     broken = not outcome.complete or bool(failed)
     return combine([4 if broken else 0, exit_code(again, level)])
@@ -93,7 +101,9 @@ def confirm(plan: Plan, lang: str, *, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise UsageError("Nothing was changed: there is no terminal to ask on.", "Say --yes to apply without asking.")
     count = len(plan.changes)
-    click.confirm(_phrase(lang, f"Make these {count} changes?", f"この {count} 件の変更を適用しますか?"), abort=True, err=True)
+    click.confirm(
+        _phrase(lang, f"Make these {count} changes?", f"この {count} 件の変更を適用しますか?"), abort=True, err=True
+    )
 
 
 def carry_out(plan: Plan, aws: Aws | None, state_dir: Path | None, lang: str) -> Outcome:
@@ -163,9 +173,21 @@ def tell_unfinished(state_dir: Path | None, lang: str) -> None:
 @pipelines_argument
 @source_options
 @rule_options
-@click.option("--fix", type=click.Choice(["safe", "review"]), default="review", show_default=True, help="How bold the plan may be.")
+@click.option(
+    "--fix",
+    type=click.Choice(["safe", "review"]),
+    default="review",
+    show_default=True,
+    help="How bold the plan may be.",
+)
 @click.option("--max-changes", type=click.IntRange(1), metavar="N", help="Refuse a plan with more changes than this.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where the plan goes; only shown without it.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where the plan goes; only shown without it.",
+)
 @lang_option
 def plan_command(output: Path | None, fix: str, max_changes: int | None, lang: str | None, **choices: Any) -> int:
     """Draw up the fixes and write them to a file. Exit 0: nothing to change; 1: something is."""

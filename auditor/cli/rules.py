@@ -8,7 +8,12 @@ from pathlib import Path
 import click
 
 folders_option = click.option(
-    "--rules", "folders", multiple=True, metavar="DIR", type=click.Path(path_type=Path), help="Your own rules besides the shipped ones."
+    "--rules",
+    "folders",
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Your own rules besides the shipped ones.",
 )
 
 
