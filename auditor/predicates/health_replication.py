@@ -36,14 +36,13 @@ def _has_replicas(found: Found, _wanted: Json, scope: Scope) -> Iterable[Evidenc
     index, status = open_ones[0]
     failed = sum(one == "FAILED" for _, one in open_ones)
     more = walk(found.value, ("Truncated",)) is True
-    at_least = ("at least ", "少なくとも ") if more else ("", "")
     note = Text(
-        f"Of {len(left)} objects looked at, {len(open_ones) - failed} were never replicated and {failed} FAILED "
-        f"({at_least[0]}this many); the first is {walk(objects[index], ('Key',))}. S3 does not return to them by "
-        f"itself.",
-        f"調べた {len(left)} 件のうち、{at_least[1]}{len(open_ones) - failed} 件は一度もレプリケートされておらず、"
-        f"{failed} 件は FAILED です"
-        f"（最初は {walk(objects[index], ('Key',))}）。S3 が自動でやり直すことはありません。",
+        f"Of {len(left)} objects looked at{' (there are more)' if more else ''}, {len(open_ones) - failed} have no "
+        f"replica and "
+        f"{failed} FAILED; the first is {walk(objects[index], ('Key',))}. S3 does not return to them by itself.",
+        f"調べた {len(left)} 件{'（ほかにもあります）' if more else ''}のうち、{len(open_ones) - failed} "
+        f"件にはレプリカがなく、"
+        f"{failed} 件は FAILED です（最初は {walk(objects[index], ('Key',))}）。S3 が自動でやり直すことはありません。",
     )
     here = Found(status, f"{found.route}.Objects[{index}].ReplicationStatus")
     return (object_to(here, "COMPLETED", scope, note=note, shown=status or "none"),)
