@@ -18,8 +18,8 @@ from auditor.iam.contexts import (
     replication_kms,
 )
 from auditor.model import Json, Unread
-from auditor.predicates.access_keys import Key, export_encryption, replica_key, source_keys
-from auditor.predicates.exports import Maybe, any_of, export_prefix, full_export_keys, same
+from auditor.predicates.access_keys import Key, export_encryption, exports_encrypted, replica_key, source_keys
+from auditor.predicates.exports import Maybe, all_of, any_of, export_prefix, full_export_keys, same
 from auditor.predicates.notifications import entries
 from auditor.predicates.replication import Contest, winners
 from auditor.scope import NotRead, Scope
@@ -69,6 +69,9 @@ def role_arn(scope: Scope, node: str) -> str:
     declared = known.node.id if known else ""
     if declared.startswith("arn:"):
         return declared
+    if known and "/" in declared:
+        # Declared with its path, the name makes the ARN.
+        return f"arn:{known.node.account.partition}:iam::{known.node.account.id}:role/{declared.strip('/')}"
     if node == "replication_role" and scope.resource("source_bucket"):
         used = scope.find("source_bucket.Replication.Role").value
         if declared and isinstance(used, str) and used.rpartition("/")[2] == declared.rpartition("/")[2]:
@@ -152,13 +155,15 @@ def _replication_reads(scope: Scope) -> Iterator[Ask]:
     for action in ("s3:GetReplicationConfiguration", "s3:ListBucket"):
         yield ask(action, bucket, bucket)
     keys = full_export_keys(export_prefix(scope))
-    encrypted = [key for key in source_keys(scope) if key.used is not False]
+    encrypted = exports_encrypted(scope)
     # S3 accepts the older action for all objects but those encrypted with KMS keys.
-    older = "" if encrypted else "s3:GetObjectVersion"
+    older = "" if encrypted is True else "s3:GetObjectVersion"
     locked = same(scope.find("source_bucket.ObjectLock.ObjectLockEnabled").value, "Enabled")
     for key in (keys[0], keys[2]):
         one = f"{bucket}/{key}"
         yield ask("s3:GetObjectVersionForReplication", one, f"{bucket}/*", instead=older)
+        if isinstance(encrypted, Unread):
+            yield ask("s3:GetObjectVersionForReplication", one, f"{bucket}/*", encrypted)
         yield ask("s3:GetObjectVersionAcl", one, f"{bucket}/*")
         yield ask("s3:GetObjectVersionTagging", one, f"{bucket}/*")
         if locked is not False:
@@ -235,22 +240,26 @@ def _overrides(scope: Scope, rules: Contest | Unread) -> Maybe:
 def _replication_keys(scope: Scope) -> Iterator[Ask]:
     if not scope.resource("source_bucket") or not scope.resource("replication_role"):
         return
-    selected = has(drawn(scope), "SourceSelectionCriteria.SseKmsEncryptedObjects.Status", "Enabled")
-    keys = [key for key in source_keys(scope) if key.used is not False] if selected is not False else []
-    for key in keys:
-        yield from _key_asks(scope, key, "source_bucket", "kms:Decrypt", selected)
-    target = replica_key(scope, [one.at(_REPLICA_KEY) for one in _contenders(scope)]) if keys else None
+    rules = drawn(scope)
+    selected = has(rules, "SourceSelectionCriteria.SseKmsEncryptedObjects.Status", "Enabled")
+    needed = all_of((selected, exports_encrypted(scope)))
+    if needed is False:
+        return
+    for key in source_keys(scope):
+        yield from _key_asks(scope, key, "source_bucket", "kms:Decrypt", needed)
+    if not scope.resource("destination_bucket"):
+        return
+    if isinstance(rules, Unread):
+        # Which key the rule names is not known: one that may be any.
+        request = replication_kms(role_arn(scope, "replication_role"), "kms:Encrypt", "*", object_arn="*")
+        yield Ask((request,), "replication_role", "", "*", rules)
+        return
+    target = replica_key(scope, [one.at(_REPLICA_KEY) for one in rules.winners])
     if target is not None:
-        used = next((key.used for key in keys if key.used is not True), True)
-        yield from _key_asks(scope, target, "destination_bucket", "kms:Encrypt", used if selected is True else selected)
+        yield from _key_asks(scope, target, "destination_bucket", "kms:Encrypt", needed)
 
 
 _REPLICA_KEY = "Destination.EncryptionConfiguration.ReplicaKmsKeyID"
-
-
-def _contenders(scope: Scope) -> tuple[Json, ...]:
-    rules = drawn(scope)
-    return () if isinstance(rules, Unread) else rules.winners
 
 
 def _key_asks(scope: Scope, key: Key, bucket: str, action: str, needed: Maybe) -> Iterator[Ask]:

@@ -131,7 +131,9 @@ def _control(scope: Scope) -> Iterator[Evidence]:
     foreign = {
         one.value: one.account for one in principals(perhaps) if one.type == "AWS" and one.account not in {"", owner}
     }
-    callers = [value for value, account in foreign.items() if account in known] + _replicator(scope, owner)
+    callers = [value for value, account in foreign.items() if account in known]
+    if any(one.value == "*" for one in principals(perhaps)):
+        callers += _replicator(scope, owner)
     wanted = "no control of the bucket in another account's hands"
     for caller in dict.fromkeys(callers):
         requests = [_unlisted(caller, action, bucket, owner) for action in _CONTROL]
@@ -159,12 +161,7 @@ def _controls(caller: str, said: str) -> Text:
 def _replicator(scope: Scope, owner: str) -> list[str]:
     """Return the replication role where it is of another account: conditions may narrow everybody to it."""
     known = scope.resource("replication_role")
-    if known is None or known.node.account.id == owner:
-        return []
-    try:
-        return [role_arn(scope, "replication_role")]
-    except NotRead:
-        return []
+    return [] if known is None or known.node.account.id == owner else [role_arn(scope, "replication_role")]
 
 
 EXCESS = (

@@ -65,6 +65,14 @@ def export_encryption(scope: Scope) -> tuple[tuple[str, str], ...]:
     return (("", ""),)
 
 
+def exports_encrypted(scope: Scope) -> Maybe:
+    """Tell whether exports are encrypted under a KMS key of any sort: the newest one says so, or the bucket's default."""
+    if newest_export(scope).unread is None and walk(newest_export(scope).value, ("S3SseAlgorithm",)) == "KMS":
+        return True
+    found = scope.find("source_bucket.Encryption.Rules[0].ApplyServerSideEncryptionByDefault.SSEAlgorithm").value
+    return found if isinstance(found, Unread) else str(found or "").startswith("aws:kms")
+
+
 def source_keys(scope: Scope) -> Iterator[Key]:
     """Yield the keys that encrypt the exports: the one an export names, and the bucket's default.
 
@@ -121,27 +129,43 @@ def replica_key(scope: Scope, named: Iterable[Found]) -> Key | None:
 
 def _key(scope: Scope, named: Json, bucket: str, nodes: tuple[str, ...], bucket_key: Maybe) -> Key | None:
     """Return the key of a name: an ARN, an id of the bucket's own account, or an alias that a node stands for."""
-    node = next((node for node in nodes if scope.resource(node)), "")
+    declared = [node for node in nodes if scope.resource(node)]
     if isinstance(named, Unread):
-        arn = scope.find(f"{node}.Arn").value if node else None
-        return Key(arn, node, named, bucket_key) if isinstance(arn, str) else None
+        arn = scope.find(f"{declared[0]}.Arn").value if declared else None
+        return Key(arn, declared[0], named, bucket_key) if isinstance(arn, str) else None
     name = str(named)
     if _is_managed(name):
         return None
-    for one in nodes:
-        arn = scope.find(f"{one}.Arn").value if scope.resource(one) else None
-        if isinstance(arn, str) and _means(scope, one, name, arn):
-            return Key(arn, one, used=True, bucket_key=bucket_key)
-    if ":alias/" in name or name.startswith("alias/"):
+    for node in declared:
+        key = _declared(scope, node, name, bucket, bucket_key)
+        if key is not None:
+            return key
+    if _is_alias(name):
         return None
-    arn = name if name.startswith("arn:") else _own(scope, name, bucket)
-    return Key(arn, "", used=True, bucket_key=bucket_key)
+    return Key(_whole(scope, name, bucket), "", used=True, bucket_key=bucket_key)
 
 
-def _means(scope: Scope, node: str, name: str, arn: str) -> bool:
-    known = scope.resource(node)
+def _declared(scope: Scope, node: str, name: str, bucket: str, bucket_key: Maybe) -> Key | None:
+    """Return the key of a node if the name means it; where the node's ARN is unread, an alias may mean any key."""
+    known, arn = scope.resource(node), scope.find(f"{node}.Arn")
     declared = known.node.id if known else ""
-    return name in {arn, arn.rpartition("/")[2], declared} or (":" in name and name.rpartition(":")[2] == declared)
+    same_end = name.rpartition("/")[2] == declared.rpartition("/")[2]
+    if isinstance(arn.value, str):
+        meant = name in {arn.value, arn.value.rpartition("/")[2]} or (same_end and _is_alias(name) is _is_alias(declared))
+        return Key(arn.value, node, used=True, bucket_key=bucket_key) if meant else None
+    if arn.unread is None or _is_alias(name):
+        return None
+    if same_end:
+        return Key(_whole(scope, name, bucket), node, used=True, bucket_key=bucket_key)
+    return Key(_whole(scope, name, bucket), node, arn.unread, bucket_key) if _is_alias(declared) else None
+
+
+def _is_alias(name: str) -> bool:
+    return name.startswith("alias/") or ":alias/" in name
+
+
+def _whole(scope: Scope, name: str, bucket: str) -> str:
+    return name if name.startswith("arn:") else _own(scope, name, bucket)
 
 
 def _own(scope: Scope, key: str, bucket: str) -> str:
