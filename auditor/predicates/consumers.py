@@ -1,4 +1,4 @@
-"""Predicates about what stands at the end of a notification: can_receive, stays_out_of_loops."""
+"""Predicates about what stands at the end of a notification: exists, can_receive, stays_out_of_loops."""
 
 from __future__ import annotations
 
@@ -24,15 +24,21 @@ _GONE = frozenset(
 _FIFO = Text("S3 delivers to standard queues and topics only.", "S3 が通知できるのは標準のキューとトピックだけです。")
 
 
-def _can_receive(_found: Found, _wanted: Json, scope: Scope) -> Iterable[Evidence]:
+def _exists(_found: Found, _wanted: Json, scope: Scope) -> Iterator[Evidence]:
     kind = str(scope.take("subject.Kind"))
     first = scope.find(f"subject.{_FIRST[kind]}")
     if first.unread is not None and first.unread.reason in _GONE:
         note = Text(
-            "S3 drops events for what is not there, silently.", "宛先が存在しないイベントは、S3 が黙って捨てます。"
+            "S3 drops events for what is not there, silently.",
+            "宛先が存在しないイベントは、S3 が黙って捨てます。",
         )
-        return (object_to(Found(first.unread.reason, first.route), f"a {kind} that exists", scope, note=note),)
-    return [*_same_region(kind, scope), *_JUDGES[kind](scope)]
+        yield object_to(Found(first.unread.reason, first.route), f"a {kind} that exists", scope, note=note)
+
+
+def _can_receive(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
+    kind = str(scope.take("subject.Kind"))
+    gone = list(_exists(found, wanted, scope))
+    return gone or [*_same_region(kind, scope), *_JUDGES[kind](scope)]
 
 
 def _same_region(kind: str, scope: Scope) -> Iterator[Evidence]:
@@ -175,6 +181,17 @@ def _all_facets(_wanted: Json, _at: str) -> tuple[str, ...]:
 
 
 CONSUMERS = (
+    Predicate(
+        "exists",
+        _exists,
+        {"const": True},
+        Text(
+            "AWS does not say that the function, queue, topic or rule is not there.",
+            "関数・キュー・トピック・ルールについて、AWS が「存在しない」と答えていない。",
+        ),
+        needs=lambda _wanted, _at: tuple(f"subject.{facet}" for facet in ("Configuration", "Attributes", "Rule")),
+        example="{exists: true}",
+    ),
     Predicate(
         "can_receive",
         _can_receive,
