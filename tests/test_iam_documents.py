@@ -187,3 +187,10 @@ def test_malformed_grants(entry, place):
     with pytest.raises(PolicyError) as caught:
         Grant.parse(entry)
     assert caught.value.place == place
+
+
+def test_a_policy_may_be_read_as_one_of_a_kind():
+    old = {"Statement": {"Effect": "Allow", "Action": "s3:*", "Resource": "*"}}
+    assert Policy.parse(old).version == "2008-10-17"
+    with pytest.raises(PolicyError, match="role policy: Version: must be '2012-10-17'"):
+        Policy.parse(old, "role policy", kind="identity")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from auditor.iam.explain import reasons
-from auditor.iam.logic import Parts, parts
+from auditor.iam.logic import Parts, needs_no_permission, parts
 from auditor.iam.policies import Policies
 from auditor.iam.reasons import Effect, Reason
 from auditor.iam.request import Request
@@ -50,7 +50,8 @@ def decide(request: Request, policies: Policies) -> Decision:
     allow, and the caller's and the resource's policies must grant, as `Parts.granted` says for each sort of caller.
     """
     found = parts(request, policies)
-    return Decision(_effect(found, request), request, policies, found)
+    effect = "allowed" if needs_no_permission(request) else _effect(found, request)
+    return Decision(effect, request, policies, found)
 
 
 def _effect(found: Parts, request: Request) -> Effect:

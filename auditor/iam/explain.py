@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from auditor.iam.conditions import Condition, holds
 from auditor.iam.errors import Unreadable
 from auditor.iam.kms_grants import grant_allows
-from auditor.iam.logic import Parts, naming, rcp_reach, resource_must_speak, root_keeps
+from auditor.iam.logic import Parts, naming, needs_no_permission, rcp_reach, resource_must_speak, root_keeps
 from auditor.iam.misses import nearest
 from auditor.iam.policies import Policies, Readable
 from auditor.iam.policy import Policy
@@ -32,8 +32,20 @@ class _Side:
     naming: Naming = Naming.IGNORED
 
 
+_NO_PERMISSION = Reason(
+    "",
+    "logic",
+    None,
+    "",
+    "Every principal may call sts:GetCallerIdentity, whatever its policies say.",
+    "sts:GetCallerIdentity は、ポリシーの内容にかかわらず、すべてのプリンシパルが呼び出せます。",
+)
+
+
 def reasons(effect: Effect, request: Request, policies: Policies, found: Parts) -> tuple[Reason, ...]:
     """Return what decided the request, most telling first; there is always at least one reason."""
+    if needs_no_permission(request):
+        return (_NO_PERMISSION,)
     sides = _sides(request, policies, found)
     if effect == "explicit_deny":
         made = list(_denials(sides, request))

@@ -17,7 +17,17 @@ from auditor.iam.principal import Level
 from auditor.iam.request import Request
 from auditor.iam.scan import SILENT, Naming, Scan, scan, union
 
-__all__ = ["Parts", "both", "either", "naming", "parts", "rcp_reach", "resource_must_speak", "root_keeps"]
+__all__ = [
+    "Parts",
+    "both",
+    "either",
+    "naming",
+    "needs_no_permission",
+    "parts",
+    "rcp_reach",
+    "resource_must_speak",
+    "root_keeps",
+]
 
 # The callers whose own policies count: everyone else is judged by the resource's policy alone.
 _WITH_IDENTITY = frozenset({"role", "session", "user", "federated_user", "other"})
@@ -26,6 +36,8 @@ _ROOT_KEEPS = frozenset({"s3:getbucketpolicy", "s3:putbucketpolicy", "s3:deleteb
 _TRUST_ACTIONS = frozenset({"sts:tagsession", "sts:setsourceidentity", "sts:setcontext"})
 # Services whose resources RCPs bind; of those in the second set some AWS pages say so and some do not yet.
 _RCP_SERVICES = frozenset({"s3", "sts", "kms", "sqs", "secretsmanager", "ecr", "aoss"})
+# Organizations User Guide, orgs_manage_policies_rcps, resources and entities not restricted by RCPs.
+_NO_RCP = frozenset({"kms:retiregrant"})
 _RCP_PERHAPS = frozenset({"dynamodb", "logs", "cognito-identity", "cognito-idp"})
 
 
@@ -93,6 +105,11 @@ class Parts:
         if request.same_account and not resource_must_speak(request):
             return True
         return either(self.resource.allows(), self.grant)
+
+
+def needs_no_permission(request: Request) -> bool:
+    """Tell whether the call is open to every principal, even one denied it in words (STS API reference)."""
+    return request.action.lower() == "sts:getcalleridentity" and request.caller.kind != "anonymous"
 
 
 def resource_must_speak(request: Request) -> bool:
@@ -170,7 +187,7 @@ def _levels(levels: Levels | None, request: Request) -> tuple[Scan, ...]:
 
 
 def _rcps(request: Request, policies: Policies) -> tuple[Scan, ...] | None:
-    if policies.rcps is None or request.caller.is_service_linked:
+    if policies.rcps is None or request.caller.is_service_linked or request.action.lower() in _NO_RCP:
         return None
     if policies.management_account and policies.management_account == request.owner_account:
         return None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from auditor.iam.reading import read_document
 from auditor.iam.statement import Statement
+from auditor.iam.validate import PolicyKind, refusals
 
 __all__ = ["Policy"]
 
@@ -21,10 +22,15 @@ class Policy:
     document: Mapping[str, object] = field(repr=False, compare=False)
 
     @classmethod
-    def parse(cls, document: str | Mapping[str, object], name: str = "policy") -> Policy:
+    def parse(
+        cls, document: str | Mapping[str, object], name: str = "policy", kind: PolicyKind | None = None
+    ) -> Policy:
         """Return the policy of a document in any shape AWS accepts: JSON text or a mapping, scalars or lists.
 
-        Raises PolicyError with the place of the first mistake.
+        Raises PolicyError with the place of the first mistake. With a `kind`, what AWS would refuse to save as a policy
+        of that kind is a mistake too (an identity policy of 2008, a bucket ARN with a Region, …).
         """
         read = read_document(document, name)
+        for error in refusals(read, kind, name) if kind else ():
+            raise error
         return cls(name, read.version, read.statements, read.document)

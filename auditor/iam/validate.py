@@ -12,11 +12,11 @@ from typing import Literal
 
 from auditor.iam.conditions import Condition
 from auditor.iam.errors import PolicyError
-from auditor.iam.policy import Policy
+from auditor.iam.reading import Document, read_document
 from auditor.iam.statement import Statement
 from auditor.iam.values import date
 
-__all__ = ["PolicyKind", "problems"]
+__all__ = ["PolicyKind", "problems", "refusals"]
 
 PolicyKind = Literal["identity", "resource", "trust", "scp", "rcp"]
 
@@ -49,13 +49,18 @@ def problems(
     A document that is no policy at all gives the one error that Policy.parse raises.
     """
     try:
-        policy = Policy.parse(document, name)
+        read = read_document(document, name)
     except PolicyError as error:
         return (error,)
-    return tuple(PolicyError(name, place, problem) for place, problem in _problems(policy, kind))
+    return refusals(read, kind, name)
 
 
-def _problems(policy: Policy, kind: PolicyKind) -> Iterator[tuple[str, str]]:
+def refusals(read: Document, kind: PolicyKind, name: str) -> tuple[PolicyError, ...]:
+    """Return everything for which AWS would refuse a document that could be read."""
+    return tuple(PolicyError(name, place, problem) for place, problem in _problems(read, kind))
+
+
+def _problems(policy: Document, kind: PolicyKind) -> Iterator[tuple[str, str]]:
     if kind != "resource" and policy.version != "2012-10-17":
         yield "Version", "must be '2012-10-17' in a policy of this kind"
     if not policy.statements:

@@ -21,9 +21,6 @@ class Text:
     en: str
     ja: str
 
-    def __add__(self, other: Text) -> Text:
-        return Text(self.en + other.en, self.ja + other.ja)
-
 
 KINDS: Mapping[Kind, Text] = MappingProxyType(
     {
