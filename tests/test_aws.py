@@ -411,7 +411,7 @@ def test_half_an_answer_is_never_taken_for_an_empty_one(aws, standin, call, body
     aws.tell(PRODUCTION, REGION)(Call("s3", "PutBucketPolicy", {"Bucket": "orders", "Policy": policy}))
     standin.faults([{"service": call.service, "operation": call.operation, "body": body}])
     ask = aws.ask(PRODUCTION, REGION)
-    if call.operation == "GetBucketPolicy" and body:
+    if call.operation == "GetBucketPolicy" and body and "html" not in body:
         assert ask(call) == {"Policy": body}
     else:
         assert refusal(ask, call).reason == "Malformed"

@@ -337,7 +337,7 @@ def test_every_facet_is_read_with_the_calls_and_permissions_that_its_row_names(a
     if account is ANALYTICS:
         with pytest.MonkeyPatch.context() as patch, Aws() as other:
             patch.setenv("AWS_ACCESS_KEY_ID", account.id)
-            document = row.read(lambda call: other.ask(account, whom.region)(call), whom)
+            document = row.read(other.ask(account, whom.region), whom)
     else:
         document = row.read(ask, whom)
         assert made

@@ -170,17 +170,20 @@ class _Door:
                         raise failure.refusal from None
 
     def _once(self, call: Call, region: str, *, writes: bool) -> Json:
-        from botocore import xform_name
-        from botocore.exceptions import ParamValidationError
-
         try:
-            client = self._client(call.service, call.region or region, writes=writes)
-            if call.operation not in client.meta.service_model.operation_names:
-                raise ParamValidationError(report=call.operation)
-            answer = getattr(client, xform_name(call.operation))(**call.params)
+            answer = self._method(call, region, writes=writes)(**call.params)
         except Exception as error:  # noqa: BLE001 - nothing raw passes the door
             raise _Failure(*refused(error, call)) from None
         return plain({name: value for name, value in answer.items() if name != "ResponseMetadata"})
+
+    def _method(self, call: Call, region: str, *, writes: bool) -> Any:
+        from botocore import xform_name
+        from botocore.exceptions import ParamValidationError
+
+        client = self._client(call.service, call.region or region, writes=writes)
+        if call.operation not in client.meta.service_model.operation_names:
+            raise ParamValidationError(report=f"{call.service} has no {call.operation}")
+        return getattr(client, xform_name(call.operation))
 
     def _client(self, service: str, region: str, *, writes: bool) -> Any:
         key = (service, region, writes)

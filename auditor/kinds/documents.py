@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from urllib.parse import unquote
 
 from auditor.errors import Refused
 from auditor.model import Json, Unread
@@ -24,6 +25,8 @@ def parsed(text: Json, what: str) -> Json:
         return None
     if isinstance(text, Mapping):
         return dict(text)
+    if isinstance(text, str) and text.startswith("%7B"):
+        text = unquote(text)  # as IAM answers it
     try:
         document = json.loads(text, object_pairs_hook=_unique)
     except (TypeError, ValueError, RecursionError) as error:

@@ -160,11 +160,12 @@ def _read_alarms(ask: Ask, target: Target) -> Json:
     listing = Call("cloudwatch", "DescribeAlarms", {"AlarmTypes": ["MetricAlarm"], "MaxRecords": 100}, home)
     alarms = pages(ask, listing, "MetricAlarms", bound=200)
     return [
-        {name: alarm[name] for name in _ALARM_FIELDS if name in alarm} for alarm in alarms if _watches(alarm, target.id)
+        {name: alarm[name] for name in _ALARM_FIELDS if name in alarm} for alarm in alarms if watches(alarm, target.id)
     ]
 
 
-def _watches(alarm: Mapping[str, Json], bucket: str) -> bool:
+def watches(alarm: Mapping[str, Json], bucket: str) -> bool:
+    """Tell whether an alarm is about objects of the bucket that failed to replicate."""
     if _is_failures_of(alarm, bucket):
         return True
     return any(

@@ -37,7 +37,7 @@ class Options(Protocol):
         """Return the folder with the plan's configuration, for line numbers; empty when there is none."""
 
 
-def read(  # noqa: PLR0913 - what a run is
+def read(
     pipelines: Iterable[Pipeline],
     needs: Needs,
     sources: Iterable[str],

@@ -25,11 +25,13 @@ _Key = tuple[object, ...]
 
 # Asked by one reader only, with answers too large to keep for a second.
 _NOT_KEPT = frozenset({"ListObjectVersions", "HeadObject", "ListMultipartUploads", "GetMetricData", "ListExports"})
+# Seconds: an interrupt that reaches another thread is seen when the waiting one looks up.
+_GLANCE = 0.5
 # What readers raise when an answer lacks what AWS's model promises.
 _MALFORMED = (KeyError, TypeError, AttributeError, ValueError, IndexError)
 
 
-def read(  # noqa: PLR0913 - what a run is
+def read(
     pipelines: Iterable[Pipeline],
     needs: Needs,
     aws: Aws,
@@ -103,11 +105,13 @@ class _Run:
         return self.over.is_set() or all(key in self._known for key in self._wanted[pipeline.name].values())
 
     def wait(self, ends: float | None, progress: Progress | None) -> None:
-        """Take in one result; when the time is over, give up what is still open."""
+        """Take in one result, if there is one soon; when the time is over, give up what is still open."""
+        left = _GLANCE if ends is None else min(_GLANCE, max(0.0, ends - time.monotonic()))
         try:
-            key, value = self._done.get(timeout=None if ends is None else max(0.0, ends - time.monotonic()))
+            key, value = self._done.get(timeout=left)
         except Empty:
-            self.over.set()
+            if ends is not None and time.monotonic() >= ends:
+                self.over.set()
             return
         if isinstance(value, BaseException):
             raise value
