@@ -326,9 +326,10 @@ _KEY = (
     "?source_key.Policy",
     "?source_key.Grants",
     "?source_bucket.Encryption",
+    "?source_bucket.Region",
     "?table.Exports",
 )
-_RULES = ("?source_bucket.Replication",)
+_RULES = ("?source_bucket.Replication", "?destination_bucket.Region")
 _REPLICA = (
     "?destination_key.Description",
     "?destination_key.Policy",
@@ -355,7 +356,9 @@ class Calls:
 CALLS: Mapping[str, Calls] = MappingProxyType(
     {
         "export_start": Calls(_export_start, _EXPORTER, ("?table.Policy",)),
-        "export_writes": Calls(_export_writes, _EXPORTER, ("?source_bucket.Policy",), ("?table.Exports",)),
+        "export_writes": Calls(
+            _export_writes, _EXPORTER, ("?source_bucket.Policy",), ("?table.Exports", "?source_bucket.Region")
+        ),
         "export_keys": Calls(_export_keys, _EXPORTER, (), _KEY),
         "replication_reads": Calls(
             _replication_reads, _REPLICATOR, ("?source_bucket.Policy",), ("?source_bucket.ObjectLock", *_KEY)

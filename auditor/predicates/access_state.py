@@ -59,7 +59,9 @@ def _foreign_use(scope: Scope) -> Iterator[Evidence]:
 
 def _key_state(key: Key, scope: Scope) -> Iterator[Evidence]:
     region, home = key.arn.split(":")[3], scope.find("source_bucket.Region").value
-    if isinstance(home, str) and region != home:
+    if isinstance(home, Unread):
+        yield unknown_at("source_bucket.Region", home, f"a bucket in {region}", scope, key="region")
+    elif isinstance(home, str) and region != home:
         note = Text(
             "A bucket is encrypted with keys of its own Region only.",
             "バケットの暗号化に使えるのは同じリージョンのキーだけです。",
@@ -127,6 +129,7 @@ STATE = (
             "?table.Description",
             "?table.Exports",
             "?source_bucket.Encryption",
+            "?source_bucket.Region",
             "?source_key.Description",
             "subject.Account",
         ),

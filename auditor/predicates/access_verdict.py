@@ -51,7 +51,7 @@ class Bench:
         if ask.needed is False:
             return None
         found = self._settle(ask)
-        if found is not None and ask.instead is not None:
+        if found is not None and ask.instead is not None and found.decision.effect != "explicit_deny":
             other = self._settle(replace(ask, variants=(ask.instead,), instead=None))
             if other is None:
                 return None
