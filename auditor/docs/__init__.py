@@ -1,0 +1,9 @@
+"""Rules as pages for people: what each one checks and why, an example, the fix, and the reference of the rule language."""
+
+from __future__ import annotations
+
+from auditor.docs.book import index, pages
+from auditor.docs.page import page
+from auditor.docs.reference import reference
+
+__all__ = ["index", "page", "pages", "reference"]

@@ -1,0 +1,102 @@
+"""The reference of the rule language, made from its tables: predicates, edits, nodes with their kinds and facets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from auditor.docs.words import cell, code, fenced, inline, prose
+from auditor.edits import EDITS
+from auditor.kinds import KINDS
+from auditor.model import NODES, Json, Text
+from auditor.predicates import PREDICATES
+
+_HEADINGS = {
+    "predicates": Text("Predicates", "述語"),
+    "predicates_about": Text(
+        "What may stand beside `at:` in a check, each with its parameter.",
+        "検査の `at:` に添える述語と、そのパラメーターです。",
+    ),
+    "edits": Text("Edits", "編集"),
+    "edits_about": Text(
+        "What may stand beside `facet:` in a fix, each with its parameter.",
+        "修正の `facet:` に添える編集と、そのパラメーターです。",
+    ),
+    "nodes": Text("Nodes and facets", "ノードとファセット"),
+    "nodes_about": Text(
+        "`auditor rules routes KIND FACET` shows what is inside a facet, with AWS's own types and values.",
+        "ファセットの中身 (AWS の型と値) は `auditor rules routes KIND FACET` で確認できます。",
+    ),
+    "parameter": Text("Parameter", "パラメーター"),
+}
+
+
+def reference(lang: str = "en", level: int = 2) -> str:
+    """Return the reference in `lang` as Markdown whose headings begin at `level`."""
+    return "\n".join(
+        [
+            *_vocabulary("predicates", PREDICATES, lang, level),
+            *_vocabulary("edits", EDITS, lang, level),
+            *_nodes(lang, level),
+        ]
+    )
+
+
+def _say(word: str, lang: str) -> str:
+    return _HEADINGS[word].say(lang)
+
+
+def _vocabulary(word: str, rows: Mapping[str, Json], lang: str, level: int) -> Iterator[str]:
+    yield from (f"{'#' * level} {_say(word, lang)}", "", _say(f"{word}_about", lang), "")
+    for name, row in sorted(rows.items()):
+        yield from (f"{'#' * (level + 1)} {name}", "", prose(row.doc.say(lang)), "")
+        yield from (f"{_say('parameter', lang)}: {form(row.schema)}", "", fenced(row.example), "")
+
+
+def _nodes(lang: str, level: int) -> Iterator[str]:
+    yield from (f"{'#' * level} {_say('nodes', lang)}", "", _say("nodes_about", lang), "")
+    for node, kinds in NODES.items():
+        yield from (f"{'#' * (level + 1)} {node}", "")
+        for name in kinds:
+            yield from (f"{code(name)}: {prose(KINDS[name].doc.say(lang))}", "")
+            yield from ("| facet | | |", "|---|---|---|")
+            for facet in KINDS[name].facets.values():
+                actions = ", ".join(code(action) for action in facet.permissions)
+                yield f"| {code(facet.name)} | {cell(facet.doc.say(lang))} | {actions} |"
+            yield ""
+
+
+def form(schema: Json) -> str:
+    """Return a parameter's JSON Schema in a line that people can read; what has no such line is shown as it is."""
+    if schema is True or schema == {}:
+        return "anything"
+    if "const" in schema:
+        return code(inline(schema["const"]))
+    if "enum" in schema:
+        return " or ".join(code(inline(one)) for one in schema["enum"])
+    for word in ("anyOf", "oneOf"):
+        if word in schema:
+            return ", or ".join(form(branch) for branch in schema[word])
+    types = schema.get("type")
+    if schema.get("properties"):
+        return _mapping(schema)
+    if isinstance(types, list):
+        return " or ".join(_named(one, schema) for one in types)
+    return _named(types, schema) if types else code(inline(schema))
+
+
+def _mapping(schema: Json) -> str:
+    required = schema.get("required", ())
+    parts = [
+        f"`{name}`{'' if name in required else ' (optional)'}: {form(part)}"
+        for name, part in schema["properties"].items()
+    ]
+    return "a mapping with " + "; ".join(parts)
+
+
+def _named(kind: str, schema: Json) -> str:
+    names = {"string": "text", "number": "a number", "integer": "a whole number", "boolean": "`true` or `false`"}
+    names |= {"object": "a mapping", "null": "`null`"}
+    if kind == "array":
+        items = schema.get("items")
+        return f"a list of {form(items)}" if items else "a list"
+    return names.get(kind, kind)
