@@ -237,6 +237,12 @@ def _doubts(sides: list[_Side], request: Request, policies: Policies, found: Par
     for grant in policies.grants if allow is None else ():
         if isinstance(grant, Unreadable):
             yield _unread("grant", grant)
+        elif grant_allows(grant, request) is None:
+            text = Text(
+                f"The KMS grant {grant.name} may allow {request.action}: it hangs on the encryption context.",
+                f"KMS のグラント {grant.name} が {request.action} を許可するかどうかは、暗号化コンテキストによって決まります。",
+            )
+            yield Reason(grant.name, "grant", None, "Constraints", text.en, text.ja)
 
 
 def _unread(kind: Kind, policy: Unreadable) -> Reason:
@@ -246,8 +252,8 @@ def _unread(kind: Kind, policy: Unreadable) -> Reason:
         kind,
         None,
         "",
-        f"The {name.en} “{policy.name}” is unread and could decide: {policy.reason}.",
-        f"{name.ja}「{policy.name}」を読めておらず、結果が変わる可能性があります: {policy.reason}。",
+        f"The {name.en} “{policy.name}” is unread and could decide: {policy.reason.rstrip('.')}.",
+        f"{name.ja}「{policy.name}」を読めておらず、結果が変わる可能性があります: {policy.reason.rstrip('.。')}。",
     )
 
 

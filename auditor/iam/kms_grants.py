@@ -70,6 +70,8 @@ def grant_allows(grant: Grant, request: Request) -> bool | None:
         known = {key for key in request.facts.known if key.startswith(_CONTEXT)}
         if not known <= {_CONTEXT + key.lower() for key in wanted}:
             return False
+        if isinstance(request.facts.get(_CONTEXT + "*"), Unknown):
+            return None
     return verdict
 
 

@@ -13,6 +13,7 @@ from auditor.iam.principal import Principals
 from auditor.iam.request import Request
 from auditor.iam.scan import Naming, names
 from auditor.iam.statement import Statement
+from auditor.iam.variables import read_text, unfilled
 from auditor.iam.wording import Text, condition_text, listed
 
 __all__ = ["Miss", "misses", "nearest"]
@@ -99,7 +100,7 @@ def _resource_miss(statement: Statement, request: Request) -> Miss:
         )
         return Miss("NotResource", _WEIGHTS["Resource"], text)
     near = _closest(request.resource, element.written)
-    hint = _resource_hint(near, request)
+    hint = _resource_hint(near, request) + _unfilled_hint(near, request)
     text = Text(f"it speaks of {near}, {hint.en}", f"対象は {near} ですが、{hint.ja}")
     return Miss("Resource", _WEIGHTS["Resource"], text)
 
@@ -125,6 +126,11 @@ def _resource_hint(near: str, request: Request) -> Text:
                 f"but {wanted} is needed (the {name.en} differs)", f"必要なのは {wanted} です ({name.ja}が違います)"
             )
     return Text(f"but {wanted} is needed", f"必要なのは {wanted} です")
+
+
+def _unfilled_hint(near: str, request: Request) -> Text:
+    keys = ", ".join(unfilled(read_text(near, variables=True), request.facts))
+    return Text(f" (nothing fills ${{{keys}}})", f" (${{{keys}}} に入る値がありません)") if keys else Text("", "")
 
 
 def _principal_miss(element: Principals | None, request: Request) -> Miss:

@@ -8,7 +8,7 @@ from enum import Enum
 from auditor.iam.facts import Facts, Unknown
 from auditor.iam.glob import Token, Wild, wildcards
 
-__all__ = ["Part", "Template", "Unresolved", "Variable", "literal", "read_text", "resolve"]
+__all__ = ["Part", "Template", "Unresolved", "Variable", "literal", "read_text", "resolve", "unfilled"]
 
 _ESCAPES = ("*", "?", "$")
 
@@ -63,6 +63,16 @@ def _variable(inner: str) -> Part:
     rest = rest.strip()
     quoted = len(rest) >= 2 and rest[0] == rest[-1] == "'"
     return Variable(key.strip().lower(), rest[1:-1] if comma and quoted else None)
+
+
+def unfilled(template: Template, facts: Facts) -> tuple[str, ...]:
+    """Return the keys (in lower case) that keep the template from being resolved."""
+    found = [(part, facts.get(part.key)) for part in template if isinstance(part, Variable)]
+    return tuple(
+        part.key
+        for part, values in found
+        if not isinstance(values, Unknown) and len(values or ()) != 1 and (values or part.default is None)
+    )
 
 
 def resolve(template: Template, facts: Facts) -> tuple[Token, ...] | Unresolved | Unknown:

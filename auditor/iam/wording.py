@@ -10,6 +10,7 @@ from auditor.iam.conditions import Condition
 from auditor.iam.facts import Facts, Unknown
 from auditor.iam.reasons import Kind
 from auditor.iam.statement import Statement
+from auditor.iam.variables import Template, unfilled
 
 __all__ = ["KINDS", "Text", "condition_text", "listed", "statement_text"]
 
@@ -20,6 +21,9 @@ class Text:
 
     en: str
     ja: str
+
+    def __add__(self, other: Text) -> Text:
+        return Text(self.en + other.en, self.ja + other.ja)
 
 
 KINDS: Mapping[Kind, Text] = MappingProxyType(
@@ -65,8 +69,15 @@ def found_text(condition: Condition, known: Facts) -> Text:
     return Text(f"the request has {listed(found)}", f"リクエストでは {listed(found)} です")
 
 
+def _variables_text(templates: tuple[Template, ...], known: Facts) -> Text:
+    keys = dict.fromkeys(key for template in templates for key in unfilled(template, known))
+    if not keys:
+        return Text("", "")
+    return Text(f"; nothing fills ${{{', '.join(keys)}}}", f"、${{{', '.join(keys)}}} に入る値がありません")
+
+
 def condition_text(condition: Condition, known: Facts) -> Text:
     """Return a condition as written, with what the request has for its key."""
-    found = found_text(condition, known)
+    found = found_text(condition, known) + _variables_text(condition.templates, known)
     written = f"{condition.written} {condition.key} {listed(condition.values)}"
     return Text(f"{written} ({found.en})", f"{written} ({found.ja})")
