@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -33,6 +33,10 @@ class Options(Protocol):
         """Return the values of a template's parameters."""
 
     @property
+    def parameter_files(self) -> Sequence[str]:
+        """Return the files with values of a template's parameters."""
+
+    @property
     def terraform_dir(self) -> str:
         """Return the folder with the plan's configuration, for line numbers; empty when there is none."""
 
@@ -52,7 +56,7 @@ def read(
     Raises `UsageError` for any other, and `SourceError` for a file that cannot be used.
     """
     listed, means = tuple(pipelines), _Means(aws, options, progress)
-    roads = [_road(source, listed, needs, means) for source in sources]
+    roads = [_road(kind, files, listed, needs, means) for kind, files in _grouped(sources)]
     for several in zip(*roads, strict=True):
         yield _joined(several)
 
@@ -66,8 +70,23 @@ class _Means:
     progress: Progress | None
 
 
-def _road(source: str, pipelines: tuple[Pipeline, ...], needs: Needs, means: _Means) -> Iterable[Snapshot]:
-    kind, _, file = source.partition(":")
+def _grouped(sources: Iterable[str]) -> list[tuple[str, list[str]]]:
+    """Return the kinds of sources with their files, in order; templates stand together, for they may name each other."""
+    groups: list[tuple[str, list[str]]] = []
+    for source in sources:
+        kind, _, file = source.partition(":")
+        together = next((files for name, files in groups if name == kind == "cloudformation"), None)
+        if together is None or not file:
+            groups.append((kind, [file]))
+        else:
+            together.append(file)
+    return groups
+
+
+def _road(
+    kind: str, files: list[str], pipelines: tuple[Pipeline, ...], needs: Needs, means: _Means
+) -> Iterable[Snapshot]:
+    file = files[0]
     if kind == "live" and means.aws is not None:
         from auditor.sources import live
 
@@ -91,9 +110,10 @@ def _road(source: str, pipelines: tuple[Pipeline, ...], needs: Needs, means: _Me
     if kind == "cloudformation" and file:
         from auditor.sources import cloudformation
 
-        return cloudformation.read(pipelines, needs, Path(file), means.options)
+        return cloudformation.read(pipelines, needs, [Path(one) for one in files], means.options)
     raise UsageError(
-        f"{source!r} is no source.", "Say live, snapshot:FILE, terraform:PLAN.json or cloudformation:TEMPLATE."
+        f"{kind + (':' if file else '') + file!r} is no source.",
+        "Say live, snapshot:FILE, terraform:PLAN.json or cloudformation:TEMPLATE.",
     )
 
 

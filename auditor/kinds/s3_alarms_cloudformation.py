@@ -1,0 +1,48 @@
+"""s3.bucket in CloudFormation: the AWS::CloudWatch::Alarm resources that watch failed replication."""
+
+from __future__ import annotations
+
+from auditor.kinds.declared import Attached, Declared
+from auditor.kinds.parts import Part, as_it_is, each, flag, lifted, members, plain, same, text, whole
+from auditor.kinds.s3_health import watches
+from auditor.model import Unread
+from auditor.scope import first_unread
+
+ALARM = "AWS::CloudWatch::Alarm"
+_ROWS = {
+    **same("AlarmName", "MetricName", "Namespace", "Statistic", "ComparisonOperator", "TreatMissingData"),
+    **same("ActionsEnabled", spell=flag),
+    **same("Period", "EvaluationPeriods", spell=whole),
+    **same("Threshold", spell=as_it_is),
+    **same("AlarmActions", spell=each(text)),
+    **same("Dimensions", spell=each(members(same("Name", "Value")))),
+    **same("Metrics", spell=as_it_is),
+}
+_ELSEWHERE = Unread("NotInTemplate", detail="Alarms of other stacks are not in the template.")
+
+
+def failure_alarms(declared: Declared) -> Part | Unread:
+    """Return the alarms of the template that watch the bucket; others may exist outside of it."""
+    alarms = [_alarm(one) for one in declared.attached(ALARM)]
+    mine = [found for one in alarms if (found := _mine(one, declared.target.id)) is not None]
+    if not mine:
+        return _ELSEWHERE
+    return Part([*mine, lifted(_ELSEWHERE, declared.place)], declared.place)
+
+
+def _mine(alarm: Part, bucket: str) -> Part | None:
+    """Return an alarm that watches the bucket, or why that cannot be told."""
+    document = plain(alarm)
+    for name in ("Namespace", "MetricName", "Dimensions", "Metrics"):
+        hit = first_unread(document if alarm.unread else document.get(name))
+        if hit is not None:
+            return Part(hit[1], alarm.place)
+    return alarm if watches(document, bucket) else None
+
+
+def _alarm(one: Attached) -> Part:
+    if one.doubt:
+        return Part(one.doubt, one.place)
+    found = {name: one.read(name) for name in _ROWS}
+    made = {name: _ROWS[name][1](part) for name, part in found.items() if part is not None}
+    return Part({"ActionsEnabled": Part(value=True, place=one.place), **made}, one.place)
