@@ -66,20 +66,42 @@ def _unnamed(found: Found, known: tuple[Entry, ...], to: str, missing: list[str]
     """Return the objection that no entry names the consumer, or why even that is not certain."""
     wanted = f"{missing[0]} to {to}"
     told = [one for one in known if not isinstance(one.arn, Unread)]
-    if walk(found.value, ("EventBridgeConfiguration",)) is not None:
-        gap = Unread("NotDeclared", detail="EventBridge is on: declare the rule as `consumer: {eventbridge_rule: …}`")
-        note = Text(
-            "The bucket sends its events to EventBridge, where a rule that is not part of the pipeline may wake the "
-            "consumer.",
-            "バケットのイベントは EventBridge にも送られており、"
-            "パイプラインに書かれていないルールがコンシューマーを起動している可能性があります。",
-        )
-        return unknown_at(f"{found.route}.EventBridgeConfiguration", gap, wanted, scope, note=note)
+    if detour := _detour(found, known, missing[0], scope):
+        return unknown_at(detour[0], Unread("NotDeclared", detail=detour[1].en), wanted, scope, note=detour[1])
     close = next((one for one in told if _nearly(str(one.arn), to)), None)
     if close is not None:
         note = Text(f"Did you mean {to}?", f"{to} の間違いではありませんか。")
         return object_to(Found(close.arn, f"{close.route}.{close.arn_key}"), to, scope, note=note)
     return object_to(found, wanted, scope, shown=[one.arn for one in told] or "nobody is told")
+
+
+def _detour(found: Found, known: tuple[Entry, ...], event: str, scope: Scope) -> tuple[str, Text] | None:
+    """Return where exports may reach the consumer by way of something that is not part of the pipeline, and a word on it."""
+    if walk(found.value, ("EventBridgeConfiguration",)) is not None:
+        note = Text(
+            "The bucket's events also go to EventBridge, where a rule may wake the consumer: declare the rule as the "
+            "consumer.",
+            "バケットのイベントは EventBridge にも送られ、そこのルールがコンシューマーを起動している可能性があります。"
+            "そのルールをコンシューマーとして宣言してください。",
+        )
+        return f"{found.route}.EventBridgeConfiguration", note
+    relays = _RELAYS.get(str(scope.take("consumer.Kind")), ())
+    keys = keys_of(SORTS[0], export_prefix(scope))[0]
+    for one in known:
+        open_for = any_of(one.admits(key) for key in keys)
+        if one.arn_key in relays and one.hears(event) is True and open_for is not False:
+            note = Text(
+                f"{one.arn} hears of exports and may pass them on to the consumer: declare it as the consumer if it "
+                f"does.",
+                f"{one.arn} にはエクスポートが通知されており、そこからコンシューマーに渡されている可能性があります。"
+                "その場合は、こちらをコンシューマーとして宣言してください。",
+            )
+            return one.route, note
+    return None
+
+
+_RELAYS: Mapping[str, tuple[str, ...]] = {"lambda.function": ("TopicArn", "QueueArn"), "sqs.queue": ("TopicArn",)}
+"""What can pass an event on: topics have functions and queues as subscribers, functions poll queues."""
 
 
 def _nearly(arn: str, to: str) -> bool:
