@@ -361,7 +361,10 @@ CALLS: Mapping[str, Calls] = MappingProxyType(
         ),
         "export_keys": Calls(_export_keys, _EXPORTER, (), _KEY),
         "replication_reads": Calls(
-            _replication_reads, _REPLICATOR, ("?source_bucket.Policy",), ("?source_bucket.ObjectLock", *_KEY)
+            _replication_reads,
+            _REPLICATOR,
+            ("?source_bucket.Policy",),
+            ("?source_bucket.ObjectLock", "?exporter.Role", *_KEY),
         ),
         "replication_writes": Calls(
             _replication_writes,

@@ -45,6 +45,7 @@ class Bench:
     side: Side
     sources: dict[str, tuple[Source, ...]] = field(default_factory=dict)
     ready: dict[tuple[str, str, str, bool], Policies] = field(default_factory=dict)
+    gaps: dict[tuple[str, str], tuple[tuple[str, Unread], ...]] = field(default_factory=dict)
 
     def refusal(self, ask: Ask) -> Refusal | None:
         """Return why a request is, or may be, refused; `None` when it is surely allowed or not made at all."""
@@ -73,7 +74,7 @@ class Bench:
         open_one = next((one for one in generous if one.effect != "allowed"), None)
         if open_one is not None:
             return Refusal(ask, open_one, self._missing(ask, open_one))
-        if not any(source.gap for source in self._consulted(ask)):
+        if not self._gaps(ask):
             return None
         strict = [decide(one, self._policies(ask, one, "strict")) for one in ask.variants]
         bad = next((one for one in strict if one.effect != "allowed"), None)
@@ -139,13 +140,19 @@ class Bench:
         own = self._sources(ask.caller) if ask.caller and self.side != "resource" else ()
         return (*own, *((self._guard(ask.guard),) if ask.guard else ()))
 
+    def _gaps(self, ask: Ask) -> tuple[tuple[str, Unread], ...]:
+        key = (ask.caller, ask.guard)
+        if key not in self.gaps:
+            self.gaps[key] = tuple(gap for source in self._consulted(ask) if (gap := source.gap))
+        return self.gaps[key]
+
     def _grants(self, ask: Ask) -> tuple[Json, tuple[str, Unread] | None]:
         node = ask.guard.removesuffix(".Policy") if ask.variants[0].service == "kms" else ""
         return kms_grants(self.scope, node) if node else ((), None)
 
     def _missing(self, ask: Ask, decision: Decision) -> tuple[str, Unread]:
         """Return what would have to be known: an unread policy, else a value that AWS sets only when the call is made."""
-        gaps = [gap for source in self._consulted(ask) if (gap := source.gap)]
+        gaps = self._gaps(ask)
         if gaps:
             return gaps[0]
         return self._home(ask), Unread("Unknowable", detail=decision.explain)
@@ -172,9 +179,26 @@ def refusals(scope: Scope, calls: Iterable[str], side: Side) -> Iterator[Refusal
     for name in calls:
         for ask in CALLS[name].asks(scope):
             found = bench.refusal(ask)
-            if found is not None and (ask.action, ask.on) not in seen:
-                seen.add((ask.action, ask.on))
-                yield found
+            if found is None or (ask.action, ask.on) in seen or (name == "replication_reads" and _told_elsewhere(found, scope)):
+                continue
+            seen.add((ask.action, ask.on))
+            yield found
+
+
+def _told_elsewhere(refusal: Refusal, scope: Scope) -> bool:
+    """Tell whether the statement that keeps replication out keeps the export out too: export-bucket-policy has it then."""
+    mine = _denied_by(refusal)
+    if not mine or not scope.resource("exporter"):
+        return False
+    others = (_denied_by(one) for one in refusals(scope, ("export_writes",), "resource"))
+    return any(mine & other for other in others)
+
+
+def _denied_by(refusal: Refusal) -> frozenset[str | int | None]:
+    """Return the statements of the resource's policy that surely deny the request."""
+    if refusal.gap is not None or refusal.decision.effect != "explicit_deny":
+        return frozenset()
+    return frozenset(one.statement for one in refusal.decision.by if one.kind == "resource")
 
 
 def evidence(refusal: Refusal, scope: Scope, side: Side) -> Evidence:

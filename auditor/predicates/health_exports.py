@@ -214,7 +214,7 @@ def _reaches_exports(found: Found, _wanted: Json, scope: Scope) -> Iterator[Evid
     wanted = f"at most {_said(reached)}"
     if begins is None:
         yield unknown_at(found.route, Unread("NotTold", detail="AWS tells no start of the window"), wanted, scope)
-    elif begins > reached + _ROUNDING and not _slid(begins, last, scope):
+    elif begins > reached + _ROUNDING and not _slid(begins, last, scope) and not _overdue(last, scope):
         note = Text(
             f"Recovery begins at {_said(begins)}, after the last export's {_said(reached)}: it was switched off and on "
             "again, and the changes between can be exported no more.",
@@ -235,6 +235,15 @@ def _counts(export: _Export, scope: Scope) -> bool:
 
 def _age_agreed(scope: Scope) -> bool:
     return scope.snapshot.pipeline.intent.get("export_max_age_hours") is not None
+
+
+def _overdue(last: _Export, scope: Scope) -> bool:
+    """Tell whether the last export is older than agreed: then export-recent tells, and a new one is due anyway."""
+    agreed = scope.snapshot.pipeline.intent.get("export_max_age_hours")
+    ended, now = moment(last.finished.value), moment(scope.snapshot.taken_at)
+    if ended is None or now is None or not isinstance(agreed, int | float):
+        return False
+    return now - ended > timedelta(hours=agreed)
 
 
 def _slid(begins: datetime, last: _Export, scope: Scope) -> bool:
