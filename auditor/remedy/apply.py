@@ -35,13 +35,13 @@ def apply(
     return outcome
 
 
-def inspect(run: Run, aws: Door) -> dict[str, str]:
-    """Return where each change of a run, by id, stands in AWS now.
+def inspect(run: Run, aws: Door) -> tuple[tuple[Change, str], ...]:
+    """Return where each change of a run stands in AWS now.
 
     `before` (not made), `after` (made), `between` (made in part), `changed` (neither: somebody else was there), or
     `unread: CODE`.
     """
-    return {change.id: _stands(change, run, aws) for change in run.plan.changes}
+    return tuple((change, _stands(change, run, aws)) for change in run.plan.changes)
 
 
 def _stands(change: Change, run: Run, aws: Door) -> str:

@@ -16,6 +16,10 @@ def go(plan, aws, state_dir):
         return apply(plan, aws, journal, patience=QUICK)
 
 
+def where(run, aws):
+    return {change.id: standing for change, standing in inspect(run, aws)}
+
+
 def test_everything_is_made_in_order_and_a_second_plan_is_empty(aws, writes, tmp_path):
     plan = world.plan(aws)
     assert writes() == [], "drafting writes nothing"
@@ -211,7 +215,7 @@ def test_a_lost_call_that_aws_does_not_show_stays_unknown(misset, aws, tmp_path)
     assert [result.change.facet for result in outcome.of(State.UNKNOWN)] == ["Replication"]
     (run,) = runs(tmp_path)
     misset.faults([])
-    assert inspect(run, aws)[plan.changes[-1].id] == "before"
+    assert where(run, aws)[plan.changes[-1].id] == "before"
     with reopen(run) as journal:
         assert resume(run, aws, journal, patience=QUICK).complete
 
@@ -288,7 +292,7 @@ def test_a_change_in_several_calls_that_stops_half_way_is_told_and_finished(
     (result,) = outcome.results
     assert result.state is State.PARTLY and "1 of 2" in result.why
     (run,) = runs(tmp_path)
-    assert inspect(run, aws)[change.id] == "between"
+    assert where(run, aws)[change.id] == "between"
     with reopen(run) as journal:
         assert rollback(run, aws, journal, patience=QUICK).complete
     assert configuration() == before
