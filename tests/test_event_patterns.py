@@ -19,7 +19,7 @@ CASES = [(pattern, VERDICTS[word]) for word in VERDICTS for pattern in DATA[word
 UNKNOWN = Unread("known after apply")
 
 
-@pytest.mark.parametrize(("pattern", "verdict"), CASES, ids=lambda value: str(value))
+@pytest.mark.parametrize(("pattern", "verdict"), CASES, ids=str)
 def test_pattern(pattern, verdict):
     assert matches(pattern, DATA["event"]) is verdict
 
@@ -64,14 +64,19 @@ def test_a_rule_without_pattern_matches_nothing(pattern):
 
 
 def test_leaves_say_where():
-    found = {leaf.route: leaf.meets for leaf in leaves({"source": ["aws.s3"], "detail": {"reason": ["PutObject"]}}, DATA["event"])}
+    found = {
+        leaf.route: leaf.meets
+        for leaf in leaves({"source": ["aws.s3"], "detail": {"reason": ["PutObject"]}}, DATA["event"])
+    }
     assert found == {"source": True, "detail.reason": False}
 
 
 def test_the_event_of_a_new_object():
     bucket = {"Name": "b", "Arn": "arn:aws:s3:::b", "Account": "111122223333", "Region": UNKNOWN}
     event = object_created(bucket, "k", "CompleteMultipartUpload")
-    assert matches({"source": ["aws.s3"], "detail": {"bucket": {"name": ["b"]}, "object": {"key": ["k"]}}}, event) is True
+    assert (
+        matches({"source": ["aws.s3"], "detail": {"bucket": {"name": ["b"]}, "object": {"key": ["k"]}}}, event) is True
+    )
     assert matches({"region": ["eu-west-1"]}, event) is None
     assert matches({"detail": {"requester": ["x"]}}, event) is None
 

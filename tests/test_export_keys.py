@@ -19,7 +19,9 @@ def test_a_head_of_the_export_prefix_covers_all(cut):
         assert covers(rule, E) is True
 
 
-@pytest.mark.parametrize("prefix", ["x", "/", "exports/AWSDynamoDB/data/", "exports/AWSDynamoDB/0170", "Exports/", f"{E}*"])
+@pytest.mark.parametrize(
+    "prefix", ["x", "/", "exports/AWSDynamoDB/data/", "exports/AWSDynamoDB/0170", "Exports/", f"{E}*"]
+)
 def test_another_prefix_does_not(prefix):
     assert covers({"Filter": {"Prefix": prefix}}, E) is False
 

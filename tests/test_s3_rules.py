@@ -23,9 +23,18 @@ MINE = {
     *("versioning-enabled", "replica-ownership", "public-access-blocked", "tls-only", "default-encryption"),
     *("access-logging", "athena-location"),
     *(f"notification-{name}" for name in ("hears-exports", "covers-exports", "unambiguous", "target-valid", "no-loop")),
-    *(f"replication-{name}" for name in ("configured", "covers-exports", "rules-unambiguous", "delete-markers", "no-chain")),
-    *(f"replication-{name}" for name in ("existing-objects", "time-control", "metrics", "failure-events", "kms", "healthy")),
-    *(f"lifecycle-{name}" for name in ("configured", "aborts-uploads", "expires-noncurrent", "sides-agree", "outlives-replication")),
+    *(
+        f"replication-{name}"
+        for name in ("configured", "covers-exports", "rules-unambiguous", "delete-markers", "no-chain")
+    ),
+    *(
+        f"replication-{name}"
+        for name in ("existing-objects", "time-control", "metrics", "failure-events", "kms", "healthy")
+    ),
+    *(
+        f"lifecycle-{name}"
+        for name in ("configured", "aborts-uploads", "expires-noncurrent", "sides-agree", "outlives-replication")
+    ),
 }
 RULES = tuple(rule for rule in load() if rule.id in MINE)
 
