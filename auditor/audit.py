@@ -62,8 +62,10 @@ def audit(
     listed, book = tuple(pipelines), tuple(rules)
     started, begun = datetime.now(timezone.utc), time.monotonic()
     with door(settings, aws) as way:
+        before = way.usage() if way is not None else Usage()
         snapshots = tuple(read(listed, book, settings, way, progress))
-        usage = way.usage() if way is not None else Usage()
+        after = way.usage() if way is not None else Usage()
+    usage = Usage(after.calls - before.calls, after.retries - before.retries)
     findings = [finding for snapshot in snapshots for finding in evaluate(snapshot, book, PREDICATES)]
     return _report(findings, snapshots, listed, book, settings, started, usage, time.monotonic() - begun)
 
@@ -131,5 +133,3 @@ def counts(snapshots: Iterable[Snapshot]) -> tuple[int, int]:
 def failing(report: Report) -> tuple[Finding, ...]:
     """Return the findings that failed and that nobody accepted."""
     return tuple(one for one in report.findings if one.verdict is Verdict.FAIL and one.gates)
-
-

@@ -166,11 +166,11 @@ def run(ctx: click.Context, choices: dict[str, Any]) -> int:
     with door(settings) as aws:
         with progress_bar(quiet=choices["quiet"]) as progress:
             report = audit(pipelines, rules, settings, aws=aws, progress=progress)
-        write(report, outputs, choices)
         if choices["fix"]:
             from auditor.cli.remedy import mend
 
-            return mend(report, pipelines, rules, settings, choices, aws)
+            return mend(report, pipelines, rules, settings, {**choices, "outputs": outputs}, aws)
+        write(report, outputs, choices)
     return exit_code(report, severity(choices["fail_on"]))
 
 
@@ -237,11 +237,14 @@ def write(report: Report, outputs: Sequence[tuple[str, str]], choices: dict[str,
 
     from auditor.files import write_atomic
     from auditor.render import FORMATS
-    from auditor.render.totals import closing_line
+    from auditor.render.totals import closing_line, exit_code
 
     lang = language(choices["lang"])
+    silent = choices["quiet"] and exit_code(report, severity(choices["fail_on"])) == 0
     for name, file in outputs:
-        if file:
+        if name == "table" and not file and silent:
+            click.echo(closing_line(report, lang))
+        elif file:
             stream = io.StringIO()
             FORMATS[name].write(report, stream, _options(choices, lang, to_file=True))
             write_atomic(Path(file), stream.getvalue(), mode=0o644)

@@ -46,7 +46,7 @@ def _tell(folder: Path, lang: str) -> int:
             if ja
             else "The fixes, safe and to be reviewed: planned, shown, applied, verified."
         )
-        _type(folder, lang, "audit", "--fix=review", "--yes")
+        _type(folder, lang, "audit", "--fix=review", "--yes", "--quiet")
         _say(
             "残りは所有者が決めること: 分析側のライフサイクルの日数を手で設定します。"
             if ja

@@ -20,10 +20,21 @@ if TYPE_CHECKING:
 @click.argument("word", metavar="RULE|FINDING")
 @click.argument("pipelines", nargs=-1, type=click.Path(path_type=Path), metavar="[PIPELINE…]")
 @source_options
-@click.option("--rules", "folders", multiple=True, metavar="DIR", type=click.Path(path_type=Path), help="Your own rules; repeatable.")
-@click.option("--report", type=click.Path(path_type=Path), metavar="FILE", help="Take the finding from this report (json).")
+@click.option(
+    "--rules",
+    "folders",
+    multiple=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Your own rules; repeatable.",
+)
+@click.option(
+    "--report", type=click.Path(path_type=Path), metavar="FILE", help="Take the finding from this report (json)."
+)
 @lang_option
-def explain_command(word: str, pipelines: tuple[Path, ...], report: Path | None, lang: str | None, **choices: Any) -> int:
+def explain_command(
+    word: str, pipelines: tuple[Path, ...], report: Path | None, lang: str | None, **choices: Any
+) -> int:
     """Explain a rule by its id, or a finding by its fingerprint (the first digits are enough).
 
     With pipelines the rule is judged on them now; a fingerprint needs the pipelines or a report.
@@ -42,7 +53,9 @@ def explain_command(word: str, pipelines: tuple[Path, ...], report: Path | None,
         return 0
     if not pipelines:
         if fingerprint:
-            raise UsageError("A finding is explained from what was read.", "Name its pipelines behind it, or --report FILE.")
+            raise UsageError(
+                "A finding is explained from what was read.", "Name its pipelines behind it, or --report FILE."
+            )
         _say(_rule(book[word], tongue))
         return 0
     return _live(word, fingerprint, {**choices, "pipelines": pipelines}, book, tongue)
@@ -56,10 +69,21 @@ def _live(word: str, fingerprint: str, choices: Mapping[str, Any], book: Mapping
     select = () if fingerprint else (word,)
     pipelines, rules = load_all({**choices, "select": select, "skip": (), "min_severity": "info"})
     with progress_bar(quiet=False) as progress:
-        report = audit(pipelines, rules, settings_of({**choices, "fix": "review"} if not choices["sources"] else dict(choices)), progress=progress)
-    chosen = [one for one in report.findings if one.fingerprint.startswith(fingerprint)] if fingerprint else list(report.findings)
+        report = audit(
+            pipelines,
+            rules,
+            settings_of({**choices, "fix": "review"} if not choices["sources"] else dict(choices)),
+            progress=progress,
+        )
+    chosen = (
+        [one for one in report.findings if one.fingerprint.startswith(fingerprint)]
+        if fingerprint
+        else list(report.findings)
+    )
     if not chosen:
-        raise UsageError(f"No finding begins with {fingerprint}." if fingerprint else f"{word} does not apply to these pipelines.")
+        raise UsageError(
+            f"No finding begins with {fingerprint}." if fingerprint else f"{word} does not apply to these pipelines."
+        )
     for rule in {one.rule for one in chosen}:
         _say(_rule(book[rule], lang))
     for finding in chosen:
@@ -84,7 +108,7 @@ def _finding(finding: Finding, lang: str) -> list[str]:
     for one in finding.evidence:
         lines.append(f"- {one.route}" + (f"  [{one.location}]" if one.location else ""))
         lines.append(f"  {'期待' if ja else 'wanted'}: {one.wanted}")
-        lines.append(f"  {'実際' if ja else 'found'}: {one.unread if one.unread else one.found}")
+        lines.append(f"  {'実際' if ja else 'found'}: {one.unread or one.found}")
         if one.note:
             lines.append(f"  {one.note.say(lang)}")
     if finding.steps and finding.verdict.value == "fail":
@@ -110,7 +134,9 @@ def _in_report(file: Path, word: str, fingerprint: str) -> list[Mapping[str, Any
 
     document = load_json(file, places=False).value
     if not isinstance(document, Mapping) or document.get("version") != "report-v1":
-        raise InputError([Mistake(Place(str(file)), "This is no report-v1.", "Write one with --format json --output FILE.")])
+        raise InputError(
+            [Mistake(Place(str(file)), "This is no report-v1.", "Write one with --format json --output FILE.")]
+        )
     found = [
         one
         for one in document["findings"]

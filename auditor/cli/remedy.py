@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,7 @@ from auditor.cli.options import (
 if TYPE_CHECKING:
     from auditor.audit import Settings
     from auditor.aws import Aws
-    from auditor.model import Pipeline, Report
+    from auditor.model import Pipeline, Report, Severity
     from auditor.remedy import Outcome, Plan
     from auditor.remedy.journal import Journal
     from auditor.rule import Rule
@@ -64,32 +64,64 @@ def mend(
             f"The plan has {len(plan.changes)} changes and --max-changes allows {limit}; nothing was changed.",
             "Raise the limit, or narrow the run with --select.",
         )
-    show(plan, lang, file=sys.stderr)
+    if not choices["quiet"]:
+        click.echo(_table(report, lang, level), err=True)
+    show(plan, lang, file=sys.stderr, ways=())
+    click.echo(_phrase(lang, _WAYS_EN, _WAYS_JA), err=True)
     if choices["dry_run"] or not plan.changes:
+        write(report, choices["outputs"], dict(choices))
+        remain(plan, lang)
         return exit_code(report, level)
+    if not choices["yes"] and not sys.stdin.isatty():
+        write(report, choices["outputs"], dict(choices))
     confirm(plan, lang, yes=choices["yes"])
     outcome = carry_out(plan, aws, choices["state_dir"], lang)
     click.echo(_phrase(lang, "\nAuditing again.", "\nもう一度監査します。"), err=True)
     with progress_bar(quiet=choices["quiet"]) as progress:
         again = audit(pipelines, rules, replace(settings, to_fix=False), aws=aws, progress=progress)
-    write(again, [("table", "")], {**choices, "fail_on": choices["fail_on"]})
+    write(again, choices["outputs"], dict(choices))
     remain(plan, lang)
-    mended = {
-        (one.rule, place)
-        for one in again.findings
-        if one.verdict.value == "pass"
-        for place in [(one.pipeline, one.node)]
-    }
-    failed = [rule for change in plan.changes for rule in change.rules if not any(found[0] == rule for found in mended)]
-    broken = not outcome.complete or bool(failed)
+    broken = not outcome.complete or bool(promised(report, plan) & failing(again))
     return combine([4 if broken else 0, exit_code(again, level)])
 
 
-def show(plan: Plan, lang: str, *, file: Any = None) -> None:
-    """Print what a plan would change, and what it leaves."""
-    from auditor.remedy.show import shown
+def promised(report: Report, plan: Plan) -> frozenset[str]:
+    """Return the fingerprints of the findings that a plan set out to mend."""
+    left = {(one.rule, one.pipeline, one.node) for one in plan.left}
+    return frozenset(
+        one.fingerprint
+        for one in report.findings
+        if one.rule in plan.rules and one.verdict.value == "fail" and (one.rule, one.pipeline, one.node) not in left
+    )
 
-    click.echo(shown(plan, lang=lang, colour=coloured(file or sys.stdout), width=columns()), file=file)
+
+def failing(report: Report) -> frozenset[str]:
+    """Return the fingerprints of what fails."""
+    return frozenset(one.fingerprint for one in report.findings if one.verdict.value == "fail")
+
+
+_WAYS_EN = "The same changes as AWS CLI, Terraform and CloudFormation: auditor plan …"
+_WAYS_JA = "同じ変更を AWS CLI・Terraform・CloudFormation で見るには: auditor plan …"
+
+
+def show(plan: Plan, lang: str, *, file: Any = None, ways: Sequence[str] | None = None) -> None:
+    """Print what a plan would change, and what it leaves; with `ways` also as AWS CLI, Terraform, CloudFormation (all without it)."""
+    from auditor.remedy.show import WAYS, shown
+
+    colour = coloured(file or sys.stdout)
+    click.echo(shown(plan, lang=lang, colour=colour, width=columns(), ways=WAYS if ways is None else ways), file=file)
+
+
+def _table(report: Report, lang: str, level: Severity) -> str:
+    import io
+
+    from auditor.render import FORMATS, Options
+
+    stream = io.StringIO()
+    FORMATS["table"].write(
+        report, stream, Options(lang=lang, colour=coloured(sys.stderr), width=columns(), fail_on=level)
+    )
+    return stream.getvalue()
 
 
 def confirm(plan: Plan, lang: str, *, yes: bool) -> None:
@@ -227,7 +259,7 @@ def apply_command(file: Path | None, resume: str | None, yes: bool, state_dir: P
     assert file is not None
     plan = load(file)
     tell_unfinished(state_dir, language(lang))
-    show(plan, language(lang), file=sys.stderr)
+    show(plan, language(lang), file=sys.stderr, ways=())
     if not plan.changes:
         return 0
     confirm(plan, language(lang), yes=yes)
