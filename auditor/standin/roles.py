@@ -1,4 +1,4 @@
-"""IAM as AWS answers it: account details in pages, and inline policies within their quota."""
+"""IAM as AWS answers it: account details in pages, inline policies within their quota, S3's jobs as resources."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ _QUOTAS = {
     "put_user_policy": ("user", 2_048),
     "put_group_policy": ("group", 5_120),
 }
+_REGIONAL = ("job/", "access-grants/", "storage-lens/", "async-request/")
 _TRUST_QUOTA = 2_048
 _PAGE = 100
 _LISTS = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
@@ -21,9 +22,13 @@ _LISTS = ("UserDetailList", "GroupDetailList", "RoleDetailList", "Policies")
 
 def install() -> None:
     """Repair moto's IAM."""
+    from moto.iam import policy_validation
     from moto.iam.models import IAMBackend
     from moto.iam.responses import IamResponse
 
+    # Jobs, access grants and lenses of S3 have a Region in their ARN; moto knows that of access points only.
+    regional = policy_validation.SERVICE_TYPE_REGION_INFORMATION_ERROR_ASSOCIATIONS["s3"]["valid_starting_values"]
+    regional += [each for each in _REGIONAL if each not in regional]
     for method, (owner, quota) in _QUOTAS.items():
         wrap(IAMBackend, method, functools.partial(_within, owner, quota))
     wrap(IAMBackend, "update_assume_role_policy", _trust)
