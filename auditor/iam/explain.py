@@ -83,8 +83,8 @@ def _matching(side: _Side, request: Request, *, allows: bool) -> Iterator[tuple[
     for policy in side.policies:
         if isinstance(policy, Unreadable):
             continue
-        for statement in policy.statements:
-            if statement.allows is allows and statement.actions.match(request.action.lower()):
+        for statement in policy.about(request.action.lower()):
+            if statement.allows is allows:
                 verdict, reach = speaks(statement, request, side.naming)
                 if verdict is not False and reach.possible:
                     yield policy, statement, bool(verdict and reach.sure)
@@ -234,7 +234,12 @@ def _doubts(sides: list[_Side], request: Request, policies: Policies, found: Par
                     f"リソースコントロールポリシー (RCP) が {request.service} に効くかどうかは、AWS の資料でも一致していません。",
                 )
             )
-    for grant in policies.grants if allow is None else ():
+    if allow is None:
+        yield from _grant_doubts(policies, request)
+
+
+def _grant_doubts(policies: Policies, request: Request) -> Iterator[Reason]:
+    for grant in policies.grants if request.service == "kms" else ():
         if isinstance(grant, Unreadable):
             yield _unread("grant", grant)
         elif grant_allows(grant, request) is None:

@@ -83,11 +83,10 @@ def facts(
     gone = frozenset([name.lower() for name in absent])
     open_keys = frozenset([name.lower() for name in unknowable])
     choices = {key.lower(): values for key, values in one_of.items()} if one_of else {}
-    known = (
-        {}
-        if derived is None
-        else {key: derived[key] for key in derived if key not in gone and key not in open_keys and key not in choices}
-    )
+    known = dict(derived or {})
+    for listed in (gone, open_keys, choices):
+        for key in listed:
+            known.pop(key, None)
     for key, value in context.items():
         if value is not None:
             known[key.lower()] = _values(value)

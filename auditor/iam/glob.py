@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 __all__ = ["Glob", "Token", "Wild", "compile_glob", "glob", "split_tokens", "wildcards"]
@@ -41,7 +41,7 @@ class _Run:
 
     length: int
     literal: str | None
-    masks: dict[str, int]
+    masks: dict[str, int] = field(hash=False)
     anywhere: int
 
     def find(self, text: str, start: int, end: int) -> int:

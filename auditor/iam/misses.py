@@ -8,13 +8,14 @@ from difflib import SequenceMatcher
 
 from auditor.iam.callers import Caller, caller
 from auditor.iam.conditions import holds
+from auditor.iam.glob import glob
 from auditor.iam.policy import Policy
 from auditor.iam.principal import Principals
 from auditor.iam.request import Request
 from auditor.iam.scan import Naming, names
 from auditor.iam.statement import Statement
 from auditor.iam.variables import read_text, unfilled
-from auditor.iam.wording import Text, condition_text, listed
+from auditor.iam.wording import Text, condition_text
 
 __all__ = ["Miss", "misses", "nearest"]
 
@@ -31,26 +32,28 @@ _NEAR = 10
 
 @dataclass(frozen=True, slots=True)
 class Miss:
-    """One element of an Allow that does not fit the request, and what would."""
+    """One element of an Allow that does not fit the request, and what would; how alike the two are breaks ties."""
 
     element: str
     weight: int
     text: Text
+    likeness: float = 0.0
 
 
 def nearest(
     policies: Iterable[Policy], request: Request, naming: Naming
 ) -> tuple[Policy, Statement, list[Miss]] | None:
     """Return the Allow that comes nearest to granting the request, with its misses; None if none is near."""
-    best: tuple[int, Policy, Statement, list[Miss]] | None = None
+    best: tuple[float, Policy, Statement, list[Miss]] | None = None
     for policy in policies:
         for statement in policy.statements:
             if not statement.allows:
                 continue
             found = misses(statement, request, naming)
             weight = sum(miss.weight for miss in found)
-            if found and weight <= _NEAR and (best is None or weight < best[0]):
-                best = (weight, policy, statement, found)
+            distance = weight - sum(miss.likeness for miss in found) / 10
+            if found and weight <= _NEAR and (best is None or distance < best[0]):
+                best = (distance, policy, statement, found)
     return best[1:] if best else None
 
 
@@ -77,18 +80,18 @@ def misses(statement: Statement, request: Request, naming: Naming) -> list[Miss]
 
 
 def _action_miss(statement: Statement, request: Request) -> Miss:
-    element = "NotAction" if statement.actions.negated else "Action"
+    element, likeness = "NotAction" if statement.actions.negated else "Action", 0.0
     if statement.actions.negated:
         text = Text(f"its NotAction leaves out {request.action}", f"NotAction が {request.action} を除外しています")
     else:
-        near = _closest(request.action, statement.actions.written)
+        near, likeness = _closest(request.action, statement.actions.written)
         text = Text(
             f"it allows {near}, but {request.action} is needed",
             f"許可しているのは {near} で、必要なのは {request.action} です",
         )
     weight = _WEIGHTS["Action"]
     same_service = any(text.lower().startswith(request.service + ":") for text in statement.actions.written)
-    return Miss(element, weight if same_service else weight + _NEAR, text)
+    return Miss(element, weight if same_service else weight + _NEAR, text, likeness)
 
 
 def _resource_miss(statement: Statement, request: Request) -> Miss:
@@ -99,10 +102,10 @@ def _resource_miss(statement: Statement, request: Request) -> Miss:
             f"its NotResource leaves out {request.resource}", f"NotResource が {request.resource} を除外しています"
         )
         return Miss("NotResource", _WEIGHTS["Resource"], text)
-    near = _closest(request.resource, element.written)
+    near, likeness = _closest(request.resource, element.written)
     hint = _resource_hint(near, request) + _unfilled_hint(near, request)
     text = Text(f"it speaks of {near}, {hint.en}", f"対象は {near} ですが、{hint.ja}")
-    return Miss("Resource", _WEIGHTS["Resource"], text)
+    return Miss("Resource", _WEIGHTS["Resource"], text, likeness)
 
 
 def _resource_hint(near: str, request: Request) -> Text:
@@ -113,12 +116,14 @@ def _resource_hint(near: str, request: Request) -> Text:
         return Text(f"but the object ARN is needed: {bucket}/*", f"必要なのはオブジェクトの ARN ({bucket}/*) です")
     if is_s3 and not slash and near.startswith(wanted + "/"):
         return Text(f"but the bucket's own ARN is needed: {wanted}", f"必要なのはバケット自体の ARN ({wanted}) です")
-    if near.lower() == wanted.lower():
+    if glob(near.lower()).matches(wanted.lower()):
         return Text(f"but case counts: {wanted} is needed", f"大文字と小文字は区別され、必要なのは {wanted} です")
     parts, others = near.split(":", 5), wanted.split(":", 5)
     if len(parts) == len(others) == 6:
         wrong = [
-            index for index, (part, other) in enumerate(zip(parts, others, strict=True)) if part not in {other, "*"}
+            index
+            for index, (part, other) in enumerate(zip(parts, others, strict=True))
+            if not glob(part).matches(other)
         ]
         if len(wrong) == 1 and wrong[0] in _PARTS:
             name = _PARTS[wrong[0]]
@@ -143,13 +148,13 @@ def _principal_miss(element: Principals | None, request: Request) -> Miss:
         )
         return Miss("NotPrincipal", _WEIGHTS["Principal"], text)
     values = tuple(value for _, value in element.written)
-    near = _closest(request.principal, values) if values else "nobody"
+    near, likeness = _closest(request.principal, values)
     hint = _principal_hint(near, request.caller)
     text = Text(
         f"its Principal is {near}, but the caller is {request.principal}{hint.en}",
         f"Principal は {near} ですが、呼び出し元は {request.principal} です{hint.ja}",
     )
-    return Miss("Principal", _WEIGHTS["Principal"], text)
+    return Miss("Principal", _WEIGHTS["Principal"], text, likeness)
 
 
 def _principal_hint(near: str, who: Caller) -> Text:
@@ -170,11 +175,9 @@ def _principal_hint(near: str, who: Caller) -> Text:
     return Text("", "")
 
 
-def _closest(wanted: str, values: tuple[str, ...]) -> str:
-    """Return the value most like the wanted one; of very many, the first thousand are compared."""
-    if len(values) == 1:
-        return values[0]
+def _closest(wanted: str, values: tuple[str, ...]) -> tuple[str, float]:
+    """Return the value most like the wanted one, and how like it is; of very many, the first thousand are compared."""
     text = wanted[:300]
-    return max(
-        values[:1000], key=lambda value: SequenceMatcher(None, text, value[:300]).quick_ratio(), default=listed(())
-    )
+    likeness = [SequenceMatcher(None, text, value[:300]).quick_ratio() for value in values[:1000]]
+    best = max(likeness, default=0.0)
+    return (values[likeness.index(best)], best) if likeness else ("nobody", best)

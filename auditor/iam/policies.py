@@ -43,10 +43,10 @@ class Policies:
     @classmethod
     def of(  # noqa: PLR0913, PLR0917 one word for each sort of policy
         cls,
-        identity: Iterable[Document] | Document = (),
+        identity: Iterable[Document] | Document | None = (),
         resource: Document | None = None,
         boundary: Document | None = None,
-        session: Iterable[Document] | Document = (),
+        session: Iterable[Document] | Document | None = (),
         scps: Iterable[Iterable[Document] | Document] | None = None,
         rcps: Iterable[Iterable[Document] | Document] | None = None,
         endpoint: Document | None = None,
@@ -77,7 +77,9 @@ def _single(document: Document | None, name: str) -> Readable | None:
     return Policy.parse(document, name)
 
 
-def _several(documents: Iterable[Document] | Document, name: str) -> tuple[Readable, ...]:
+def _several(documents: Iterable[Document] | Document | None, name: str) -> tuple[Readable, ...]:
+    if documents is None:
+        return ()
     if isinstance(documents, Policy | Unreadable):
         return (documents,)
     if isinstance(documents, str | Mapping):

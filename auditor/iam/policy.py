@@ -11,6 +11,9 @@ from auditor.iam.validate import PolicyKind, refusals
 
 __all__ = ["Policy"]
 
+# More actions than one service has; a run over all of AWS must not keep growing.
+_REMEMBERED = 512
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -20,6 +23,16 @@ class Policy:
     version: str
     statements: tuple[Statement, ...]
     document: Mapping[str, object] = field(repr=False, compare=False)
+    _about: dict[str, tuple[Statement, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def about(self, action: str) -> tuple[Statement, ...]:
+        """Return the statements that speak of the action (in lower case), whatever their resources; remembered."""
+        found = self._about.get(action)
+        if found is None:
+            found = tuple(statement for statement in self.statements if statement.actions.match(action))
+            if len(self._about) < _REMEMBERED:
+                self._about[action] = found
+        return found
 
     @classmethod
     def parse(

@@ -55,9 +55,7 @@ def scan(policy: Policy | Unreadable, request: Request, naming: Naming = Naming.
     action = request.action.lower()
     deny: Kleene = False
     sure = possible = Level.NONE
-    for statement in policy.statements:
-        if not statement.actions.match(action):
-            continue
+    for statement in policy.about(action):
         verdict, reach = speaks(statement, request, naming)
         if verdict is False:
             continue
