@@ -46,6 +46,8 @@ def standin(server, tmp_path, monkeypatch):
         profile("production", "111122223333", server.url)
         + profile("analytics", "444455556666", server.url)
         + profile("nowhere", "111122223333", "http://127.0.0.1:9")
+        + "[profile guarded]\nrole_arn = arn:aws:iam::111122223333:role/r\nsource_profile = production\n"
+        + "mfa_serial = arn:aws:iam::111122223333:mfa/someone\n"
     )
     for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name, raising=False)
@@ -197,9 +199,10 @@ def test_the_permission_that_aws_names_wins_and_the_caller_is_left_out(aws, stan
             Account("production", "111122223333", REGION, assume_role="arn:aws:iam::111122223333:role/r"),
             "NoCredentials",
         ),
+        (Account("production", "111122223333", REGION, profile="guarded"), "NoCredentials"),
         (Account("production", "111122223333", REGION, profile="nowhere"), "Unreachable"),
     ],
-    ids=["nothing", "no such profile", "nothing to assume a role with", "nobody listens"],
+    ids=["nothing", "no such profile", "nothing to assume a role with", "a code to type in", "nobody listens"],
 )
 def test_no_way_in_is_a_refusal_for_every_read(aws, account, reason):
     for _ in range(2):

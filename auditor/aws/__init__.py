@@ -209,6 +209,8 @@ class _Door:
         session.register_component("data_loader", self._loader)
         session.register("before-send", self._aws.counts.sent)
         session.register("before-parse", _must_make_sense)
+        provider = session.get_component("credential_provider").get_provider("assume-role")
+        provider._prompter = _code_of_mfa  # noqa: SLF001 - the only way to say who may be asked
         if self._account.assume_role:
             session._credentials = self._assumed(session)  # noqa: SLF001 - as boto3 itself sets refreshable ones
         return session
@@ -304,6 +306,18 @@ class _Calling:
 
     def __exit__(self, *_: object) -> None:
         self._here.operation, self._here.left = self._outer
+
+
+def _code_of_mfa(prompt: str) -> str:
+    """Ask for the code of a profile with `mfa_serial`; without a terminal that is a refusal, and never a wait."""
+    import sys
+    from getpass import getpass
+
+    from botocore.exceptions import RefreshWithMFAUnsupportedError
+
+    if sys.stdin is None or not sys.stdin.isatty():
+        raise RefreshWithMFAUnsupportedError
+    return getpass(prompt)
 
 
 def _must_make_sense(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:

@@ -76,6 +76,12 @@ _RAISED: tuple[tuple[frozenset[str], str, str, Hope], ...] = (
         Hope.NONE,
     ),
     (
+        frozenset({"RefreshWithMFAUnsupportedError"}),
+        "NoCredentials",
+        "The profile asks for an MFA code, and there is no terminal to ask for it at, or it must be given anew.",
+        Hope.NONE,
+    ),
+    (
         frozenset(
             {
                 "NoCredentialsError",
@@ -85,7 +91,6 @@ _RAISED: tuple[tuple[frozenset[str], str, str, Hope], ...] = (
                 "InfiniteLoopConfigError",
                 "MetadataRetrievalError",
                 "NoAuthTokenError",
-                "RefreshWithMFAUnsupportedError",
                 "UnknownCredentialError",
             }
         ),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from auditor.errors import Place
 from auditor.kinds import dynamodb, events, functions, glue, kms, queues, roles, s3, topics
-from auditor.kinds.actions import action_of, actions_of, resources_of
+from auditor.kinds.actions import action_of, resources_of
 from auditor.kinds.facet import Ask, Call, Facet, Kind, Shape, Target
 from auditor.kinds.names import region_of
 from auditor.model import EMPTY, Json, Node, Pipeline, Resource, Unread
@@ -36,7 +36,6 @@ __all__ = [
     "Shape",
     "Target",
     "action_of",
-    "actions_of",
     "attributes_of",
     "resource",
     "resources_of",

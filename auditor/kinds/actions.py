@@ -45,13 +45,6 @@ def action_of(call: Call) -> str:
     return _DIFFERENT.get(name, f"{_PREFIXES.get(call.service, call.service)}:{call.operation}")
 
 
-def actions_of(name: str) -> tuple[str, ...]:
-    """Return the IAM actions that an operation of a facet's table (`service:Operation`) may need."""
-    service, _, operation = name.partition(":")
-    one = action_of(Call(service, operation))
-    return (one, "s3:GetObjectVersion") if name == "s3:HeadObject" else (one,)
-
-
 def resources_of(action: str, kind: Kind, target: Target) -> tuple[str, ...]:
     """Return the ARNs that an action must be allowed on for the target; `*` where IAM knows no narrower one."""
     service, _, _ = action.partition(":")
