@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from auditor.cli.options import lang_option, language
 
 if TYPE_CHECKING:
     from auditor.iam import Decision, Policies, Policy, Request, Unreadable
+    from auditor.model import Resource
 
 _EXITS = {"allowed": 0, "explicit_deny": 1, "implicit_deny": 1, "unknown": 3}
 
@@ -149,7 +150,6 @@ def _from_snapshot(file: Path, request: Request) -> tuple[Policies, Policy | Unr
     """Return the policies of the snapshot's role with the principal's ARN, and the policy of the resource asked for."""
     from auditor.errors import UsageError
     from auditor.iam import Policies
-    from auditor.predicates.access import identity_of, resource_policy_of
     from auditor.sources.saved import load
 
     known = [one for snapshot in load(file) for one in snapshot.resources.values()]
@@ -159,8 +159,41 @@ def _from_snapshot(file: Path, request: Request) -> tuple[Policies, Policy | Unr
     if role is None and owner is None:
         arns = ", ".join(sorted({one.arn for one in known if one.arn}))
         raise UsageError(f"{file} has neither the principal nor the resource.", f"It has {arns}.")
-    identity, boundary = identity_of(role) if role else ((), None)
-    return Policies(identity=identity, boundary=boundary), resource_policy_of(owner) if owner else None
+    identity = (*_each(role, "InlinePolicies"), *_each(role, "AttachedPolicies")) if role else ()
+    boundary = _one(role, "Boundary") if role else None
+    policy = _one(owner, "Trust" if owner.node.kind == "iam.role" else "Policy") if owner else None
+    return Policies(identity=identity, boundary=boundary), policy
+
+
+def _each(resource: Resource, facet: str) -> Iterator[Policy | Unreadable]:
+    from auditor.iam import Unreadable
+
+    if facet not in resource.facets:
+        yield Unreadable(facet, str(resource.unread.get(facet, "it is not in the snapshot")))
+    for name, document in (resource.facets.get(facet) or {}).items():
+        yield _readable(document, name)
+
+
+def _one(resource: Resource, facet: str) -> Policy | Unreadable | None:
+    from auditor.iam import Unreadable
+
+    if facet not in resource.facets:
+        return Unreadable(facet, str(resource.unread.get(facet, "it is not in the snapshot")))
+    document = resource.facets[facet]
+    return None if document is None else _readable(document, f"{resource.node.name}.{facet}")
+
+
+def _readable(document: Any, name: str) -> Policy | Unreadable:
+    from auditor.iam import Policy, PolicyError, Unreadable
+    from auditor.scope import first_unread
+
+    hit = first_unread(document)
+    if hit is not None:
+        return Unreadable(name, str(hit[1]))
+    try:
+        return Policy.parse(document, name)
+    except PolicyError as error:
+        return Unreadable(name, str(error))
 
 
 def _plain(decision: Decision, request: Request) -> Mapping[str, Any]:

@@ -105,7 +105,7 @@ _WAYS_JA = "同じ変更を AWS CLI・Terraform・CloudFormation で見るには
 
 
 def show(plan: Plan, lang: str, *, file: Any = None, ways: Sequence[str] | None = None) -> None:
-    """Print what a plan would change, and what it leaves; with `ways` also as AWS CLI, Terraform, CloudFormation (all without it)."""
+    """Print what a plan would change, and what it leaves; `ways` are those of `remedy.show.WAYS` to show too (all without it)."""
     from auditor.remedy.show import WAYS, shown
 
     colour = coloured(file or sys.stdout)
