@@ -379,7 +379,10 @@ CALLS: Mapping[str, Calls] = MappingProxyType(
             (*_RULES, "?destination_bucket.OwnershipControls"),
         ),
         "replication_keys": Calls(
-            _replication_keys, tuple(f"?{route}" for route in _REPLICATOR), (), (*_RULES, *_KEY, *_REPLICA)
+            _replication_keys,
+            tuple(f"?{route}" for route in _REPLICATOR),
+            (),
+            (*_RULES, *_KEY, *_REPLICA, "?exporter.Role"),
         ),
         "notification": Calls(_notification, (), ("consumer.Policy",), ("source_bucket.Notification",)),
         "assume_role": Calls(

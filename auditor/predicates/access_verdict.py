@@ -36,6 +36,11 @@ class Refusal:
     decision: Decision
     gap: tuple[str, Unread] | None = None
 
+    @property
+    def blames_key(self) -> bool:
+        """Tell whether no policy of the caller could have helped: it was judged as one that may do everything."""
+        return self.decision.policies.identity == (_ALL,)
+
 
 @dataclass(slots=True)
 class Bench:
@@ -179,19 +184,25 @@ def refusals(scope: Scope, calls: Iterable[str], side: Side) -> Iterator[Refusal
     for name in calls:
         for ask in CALLS[name].asks(scope):
             found = bench.refusal(ask)
-            if found is None or (ask.action, ask.on) in seen or (name == "replication_reads" and _told_elsewhere(found, scope)):
+            if found is None or (ask.action, ask.on) in seen or _told_elsewhere(name, found, scope):
                 continue
             seen.add((ask.action, ask.on))
             yield found
 
 
-def _told_elsewhere(refusal: Refusal, scope: Scope) -> bool:
-    """Tell whether the statement that keeps replication out keeps the export out too: export-bucket-policy has it then."""
-    mine = _denied_by(refusal)
-    if not mine or not scope.resource("exporter"):
+def _told_elsewhere(name: str, refusal: Refusal, scope: Scope) -> bool:
+    """Tell whether what keeps replication out keeps the export out too: one mistake is told once, by the export's rules.
+
+    That is one Deny of the source bucket's policy (export-bucket-policy), or a key policy that lets neither use the
+    source's key (export-kms-permissions).
+    """
+    if refusal.gap is not None or not scope.resource("exporter"):
         return False
-    others = (_denied_by(one) for one in refusals(scope, ("export_writes",), "resource"))
-    return any(mine & other for other in others)
+    if name == "replication_reads" and (mine := _denied_by(refusal)):
+        return any(mine & _denied_by(one) for one in refusals(scope, ("export_writes",), "resource"))
+    if name == "replication_keys" and refusal.ask.action == "kms:Decrypt" and refusal.blames_key:
+        return any(one.gap is None for one in refusals(scope, ("export_keys",), "resource"))
+    return False
 
 
 def _denied_by(refusal: Refusal) -> frozenset[str | int | None]:
