@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from auditor.errors import Refused
-from auditor.model import Json
+from auditor.model import Json, Text
 from auditor.remedy.change import Change, Plan, same
 from auditor.remedy.journal import Journal, Run
-from auditor.remedy.outcome import OnEvent, Outcome, Result, State
+from auditor.remedy.outcome import UNSEEN, OnEvent, Outcome, Result, State, quoted
 from auditor.remedy.saved import call_out
 from auditor.remedy.writing import Door, Hand, Patience, Standing, Written, read, seen, standing, write
 
@@ -61,17 +61,20 @@ def _make(change: Change, hand: Hand, made: Mapping[str, Result]) -> Result:
     needed = [made[name] for name in change.depends_on]
     missing = [result.change.title for result in needed if not result.state.complete]
     if missing:
-        return Result(change, State.SKIPPED, f"It needs {missing[0]}, which was not done.")
+        sentence = Text(f"It needs {missing[0]}, which was not done.", f"前提の {missing[0]} が未完了です。")
+        return Result(change, State.SKIPPED, sentence)
     try:
         document = read(hand.aws, change)
     except Refused as refusal:
-        return Result(change, State.REFUSED, f"It could not be read again: {refusal}", refusal.reason)
+        sentence = Text(f"It could not be read again: {refusal}", f"再読み取りできませんでした: {refusal}")
+        return Result(change, State.REFUSED, sentence, refusal.reason)
     about = hand.about(change)
     where = standing(change, document, about.data["before"] if about else change.before)
     if where is Standing.AFTER:
         return Result(change, State.DONE if about else State.ALREADY)
     if where is Standing.CHANGED or (where is Standing.BETWEEN and about is None):
-        return Result(change, State.STALE, f"{change.title} is no longer as the plan saw it.", "StalePlan")
+        sentence = Text("Somebody changed it since the plan was made.", "計画の作成後に変更されています。")
+        return Result(change, State.STALE, sentence, "StalePlan")
     settling = any(result.state is State.DONE for result in needed)
     return _write(change, hand, document, about.data["before"] if about else document, settling=settling)
 
@@ -88,7 +91,7 @@ def _write(change: Change, hand: Hand, document: Json, before: Json, *, settling
     hand.journal.write("done", change=change.id)
     if seen(hand, change, lambda now: same(change.row, now, change.after)):
         return Result(change, State.DONE)
-    return Result(change, State.UNVERIFIED, "AWS took the write, but does not answer with it yet.")
+    return Result(change, State.UNVERIFIED, UNSEEN)
 
 
 def _after_refusal(change: Change, hand: Hand, written: Written, before: Json) -> Result:
@@ -96,13 +99,21 @@ def _after_refusal(change: Change, hand: Hand, written: Written, before: Json) -
     refusal = written.refusal
     assert refusal is not None
     if written.lost and seen(hand, change, lambda now: same(change.row, now, change.after)):
-        return Result(change, State.DONE, f"The answer was lost ({refusal.reason}), and AWS shows the change.")
-    why = f"{refusal} {written.confirmed} of {len(change.do)} calls were made." if written.confirmed else str(refusal)
+        en = f"The answer was lost ({refusal.reason}), and AWS shows the change."
+        return Result(
+            change, State.DONE, Text(en, f"応答は失われましたが（{refusal.reason}）、変更は反映されています。")
+        )
+    said = quoted(refusal)
+    if written.confirmed:
+        counted = f"{written.confirmed} of {len(change.do)} calls were made."
+        said = Text(
+            f"{said.en} {counted}", f"{said.ja} {len(change.do)} 回の呼び出しのうち {written.confirmed} 回は完了。"
+        )
     if written.lost:
-        return Result(change, State.UNKNOWN, why, refusal.reason)
+        return Result(change, State.UNKNOWN, said, refusal.reason)
     if written.confirmed and not _is_back(change, hand, before):
-        return Result(change, State.PARTLY, why, refusal.reason)
-    return Result(change, State.REFUSED, why, refusal.reason)
+        return Result(change, State.PARTLY, said, refusal.reason)
+    return Result(change, State.REFUSED, said, refusal.reason)
 
 
 def _is_back(change: Change, hand: Hand, before: Json) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from auditor.errors import Refused
 from auditor.model import Text
 from auditor.remedy.change import Change
 
@@ -56,12 +57,31 @@ _WORDS: Mapping[State, Text] = {
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one change: its state, AWS's code if it refused, and a sentence why."""
+    """What became of one change: its state, a sentence why, and AWS's code (or auditor's word) if it was refused."""
 
     change: Change
     state: State
-    why: str = ""
+    because: Text | None = None
     reason: str = ""
+
+    @property
+    def why(self) -> str:
+        """Return the sentence in English, or an empty string."""
+        return self.said("en")
+
+    def said(self, lang: str) -> str:
+        """Return the sentence in a language, or an empty string. What AWS itself said stays in AWS's words."""
+        return self.because.say(lang) if self.because else ""
+
+
+UNSEEN = Text(
+    "AWS took the write, but does not answer with it yet.", "書き込みは受け付けられましたが、まだ反映を確認できません。"
+)
+
+
+def quoted(refusal: Refused) -> Text:
+    """Return a refusal's sentence, which is in AWS's words in both languages."""
+    return Text(str(refusal), str(refusal))
 
 
 OnEvent = Callable[[Result | Change], None]

@@ -10,7 +10,7 @@ from auditor.model import Json, Text
 from auditor.remedy.apply import apply
 from auditor.remedy.change import Change, same
 from auditor.remedy.journal import Journal, Run
-from auditor.remedy.outcome import OnEvent, Outcome, Result, State
+from auditor.remedy.outcome import UNSEEN, OnEvent, Outcome, Result, State, quoted
 from auditor.remedy.saved import call_out
 from auditor.remedy.writing import Door, Hand, Patience, Standing, Written, read, seen, standing, write
 
@@ -58,12 +58,15 @@ def _known(change: Change, hand: Hand) -> Result | None:
     entry = hand.last(change)
     if entry is None or entry.event != "undone" or not State(entry.data["state"]).complete:
         return None
-    return Result(change, State(entry.data["state"]), entry.data.get("why", ""))
+    lossy = change.row.lossy(change.before, change.after)
+    return Result(change, State(entry.data["state"]), lossy if "why" in entry.data else None)
 
 
 def _undo(change: Change, hand: Hand, users: list[Change]) -> Result:
     if users:
-        return Result(change, State.SKIPPED, f"{users[0].title} needs it and was not undone.")
+        title = users[0].title
+        en, ja = f"{title} needs it and was not undone.", f"{title} がまだ必要としています。"
+        return Result(change, State.SKIPPED, Text(en, ja))
     about = hand.about(change)
     assert about is not None
     before = about.data["before"]
@@ -76,7 +79,7 @@ def _undo(change: Change, hand: Hand, users: list[Change]) -> Result:
             return _changed(change, hand, document, before)
         calls = change.row.write(change.target, document, before) if change.row.write else ()
     except Refused as refusal:
-        return Result(change, State.REFUSED, str(refusal), refusal.reason)
+        return Result(change, State.REFUSED, quoted(refusal), refusal.reason)
     return _write(change, hand, document, before, calls)
 
 
@@ -90,14 +93,16 @@ def _changed(change: Change, hand: Hand, document: Json, before: Json) -> Result
         and lossy
         and not same(change.row, document, last.data["before"])
     ):
-        return Result(change, State.UNDONE_PARTLY, lossy.en)
-    return Result(change, State.LEFT_ALONE, f"{change.title} is no longer what the run left.", "StalePlan")
+        return Result(change, State.UNDONE_PARTLY, lossy)
+    sentence = Text("It is no longer what the run left.", "実行後に変更されています。")
+    return Result(change, State.LEFT_ALONE, sentence, "StalePlan")
 
 
 def _write(change: Change, hand: Hand, document: Json, before: Json, calls: tuple[Call, ...]) -> Result:
     lossy = change.row.lossy(before, document)
     if not calls:
-        return Result(change, State.REFUSED, "AWS has no call that undoes it.", "CannotExpress")
+        sentence = Text("AWS has no call that undoes it.", "取り消す API がありません。")
+        return Result(change, State.REFUSED, sentence, "CannotExpress")
     told = [call_out(call) for call in calls]
     hand.journal.write("undo_about", change=change.id, before=document, after=before, calls=told)
     written = write(hand, change, calls, settling=False)
@@ -108,14 +113,14 @@ def _write(change: Change, hand: Hand, document: Json, before: Json, calls: tupl
     if lossy is not None and seen(hand, change, lambda now: not same(change.row, now, document)):
         return _as_far_as_can_be(change, hand, before, lossy)
     if written.refusal is not None:
-        return Result(change, State.UNKNOWN, str(written.refusal), written.refusal.reason)
-    return Result(change, State.UNVERIFIED, "AWS took the write, but does not answer with it yet.")
+        return Result(change, State.UNKNOWN, quoted(written.refusal), written.refusal.reason)
+    return Result(change, State.UNVERIFIED, UNSEEN)
 
 
 def _refused(change: Change, written: Written) -> Result:
     assert written.refusal is not None
     state = State.PARTLY if written.confirmed else State.REFUSED
-    return Result(change, state, str(written.refusal), written.refusal.reason)
+    return Result(change, state, quoted(written.refusal), written.refusal.reason)
 
 
 def _as_far_as_can_be(change: Change, hand: Hand, before: Json, lossy: Text) -> Result:
@@ -123,7 +128,7 @@ def _as_far_as_can_be(change: Change, hand: Hand, before: Json, lossy: Text) -> 
         back = same(change.row, read(hand.aws, change), before)
     except Refused:
         back = False
-    return Result(change, State.UNDONE if back else State.UNDONE_PARTLY, lossy.en)
+    return Result(change, State.UNDONE if back else State.UNDONE_PARTLY, None if back else lossy)
 
 
 def _noted(journal: Journal, result: Result) -> Result:
