@@ -69,9 +69,11 @@ def role_arn(scope: Scope, node: str) -> str:
     declared = known.node.id if known else ""
     if declared.startswith("arn:"):
         return declared
-    if known and "/" in declared:
-        # Declared with its path, the name makes the ARN.
-        return f"arn:{known.node.account.partition}:iam::{known.node.account.id}:role/{declared.strip('/')}"
+    path, name = (scope.find(f"{node}.Role.{field}").value for field in ("Path", "RoleName"))
+    whole = f"{path}{name}" if isinstance(path, str) and isinstance(name, str) else declared if "/" in declared else ""
+    if known and whole:
+        # A name with its path makes the ARN, also of a role that a template has yet to create.
+        return f"arn:{known.node.account.partition}:iam::{known.node.account.id}:role/{whole.strip('/')}"
     if node == "replication_role" and scope.resource("source_bucket"):
         used = scope.find("source_bucket.Replication.Role").value
         if declared and isinstance(used, str) and used.rpartition("/")[2] == declared.rpartition("/")[2]:
