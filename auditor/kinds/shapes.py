@@ -95,7 +95,20 @@ def document_problem(kind: Kind | str, facet: str, document: Json) -> str | None
 
     `None` (not configured) and unread parts may stand anywhere.
     """
-    return next(_misfits(form_of(_kind(kind).facets[facet].shape), document, ""), None)
+    return next((sentence for _, sentence in document_misfits(kind, facet, document)), None)
+
+
+def document_misfits(kind: Kind | str, facet: str, document: Json) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    """Yield all in a document that AWS would never say: the path of the part, and a sentence without a full stop."""
+    yield from _misfits(form_of(_kind(kind).facets[facet].shape), document, ())
+
+
+def form_at(kind: Kind | str, route: str) -> Form | None:
+    """Return what may stand at a route; `None` when it leads nowhere."""
+    try:
+        return _at(_kind(kind), route)
+    except _NowhereError:
+        return None
 
 
 def call_problem(call: Call) -> str | None:
@@ -113,7 +126,8 @@ def call_problem(call: Call) -> str | None:
     report = ParamValidator().validate(dict(call.params), operation.input_shape)
     if report.has_errors():
         return "; ".join(report.generate_report().splitlines())
-    return next(_misfits(_api(operation.input_shape, writing=True), dict(call.params), ""), None)
+    misfits = _misfits(_api(operation.input_shape, writing=True), dict(call.params), ())
+    return next((sentence for _, sentence in misfits), None)
 
 
 class _NowhereError(Exception):
@@ -213,35 +227,43 @@ def _walk(route: str, form: Form, depth: int) -> Iterator[tuple[str, str, tuple[
             yield from _walk(f"{route}.{name}", member, depth - 1)
 
 
-def _misfits(form: Form, value: Json, route: str) -> Iterator[str]:
+_Misfit = tuple[tuple["str | int", ...], str]
+
+
+def _misfits(form: Form, value: Json, path: tuple[str | int, ...]) -> Iterator[_Misfit]:
     if value is None or isinstance(value, Unread) or form.type == "any":
         return
     if form.one_or_many and isinstance(value, list | tuple):
         single = Form(form.type, form.members, form.other, form.enum)
         for index, part in enumerate(value):
-            yield from _misfits(single, part, f"{route}[{index}]")
+            yield from _misfits(single, part, (*path, index))
         return
     if not _fits(form.type, value):
-        yield f"{route or 'the document'} must be {_article(form.type)}, not {value!r}"
+        yield path, f"{_route(path)} must be {_article(form.type)}, not {value!r}"
     elif isinstance(value, Mapping):
-        yield from _member_misfits(form, value, route)
+        yield from _member_misfits(form, value, path)
     elif isinstance(value, list | tuple) and form.other is not None:
         for index, part in enumerate(value):
-            yield from _misfits(form.other(), part, f"{route}[{index}]")
+            yield from _misfits(form.other(), part, (*path, index))
     elif form.enum and value not in form.enum:
-        yield _sentence(f"{route} has no value {value!r}", str(value), list(form.enum))
+        yield path, _sentence(f"{_route(path)} has no value {value!r}", str(value), list(form.enum))
 
 
-def _member_misfits(form: Form, value: Mapping[str, Json], route: str) -> Iterator[str]:
+def _member_misfits(form: Form, value: Mapping[str, Json], path: tuple[str | int, ...]) -> Iterator[_Misfit]:
     members = form.members()
     for name, part in value.items():
-        here = f"{route}.{name}" if route else str(name)
+        here = (*path, name)
         if name in members:
             yield from _misfits(members[name], part, here)
         elif form.other is not None:
             yield from _misfits(form.other(), part, here)
         else:
-            yield _sentence(f"{route or 'the document'} has no {name}", str(name), list(members))
+            yield here, _sentence(f"{_route(path)} has no {name}", str(name), list(members))
+
+
+def _route(path: tuple[str | int, ...]) -> str:
+    joined = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return joined.removeprefix(".") or "the document"
 
 
 def _fits(kind: str, value: Json) -> bool:
