@@ -26,7 +26,7 @@ def judge(rule: Rule, node: str, snapshot: Snapshot, predicates: Mapping[str, Pr
     Fail when an objection is proven; else unknown when anything needed was unread; else pass. `when` that is proven false
     makes not_applicable; `when` that is unknown makes unknown unless the checks pass anyway.
     """
-    scope = Scope(snapshot, node)
+    scope = Scope(snapshot, node, defaults=rule.defaults)
     conditions = _objections_of(rule.when, scope, predicates)
     if _proven(conditions):
         return _finding(rule, scope, Verdict.NOT_APPLICABLE, ())

@@ -105,3 +105,8 @@ class Rule:
     """Routes that the rule reads, absolute or at `subject`: `subject.Versioning`, `destination_bucket.Policy`."""
     fix_needs: tuple[str, ...] = ()
     """Routes that the fix's edits read besides."""
+
+    @property
+    def defaults(self) -> Mapping[str, Json]:
+        """Return what stands for the words of `intent` that a pipeline leaves out: the pack's values, else the rule's own."""
+        return {word: schema["default"] for word, schema in self.parameters.items() if "default" in schema}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from auditor.errors import Place
-from auditor.model import NODES, Evidence, Json, Resource, Snapshot, Text, Unread
+from auditor.model import EMPTY, NODES, Evidence, Json, Resource, Snapshot, Text, Unread
 
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _HOLE = re.compile(r"\$\{([a-z_]+(?:\.[^${}]+)?)\}")
@@ -89,6 +89,8 @@ class Scope:
     snapshot: Snapshot
     subject: str
     item: Found | None = None
+    defaults: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
+    """What stands for the words of `intent` that the pipeline leaves out."""
 
     def inside(self, item: Found) -> Scope:
         """Return the scope of one item of a list."""
@@ -111,10 +113,10 @@ class Scope:
         """
         path = steps(route)
         if path and path[0] == "intent":
-            return Found(walk(self.snapshot.pipeline.intent, path[1:]), route)
+            return Found(walk({**self.defaults, **self.snapshot.pipeline.intent}, path[1:]), route)
         if path and path[0] == "subject":
             return self._at(self.subject, path[1:])
-        if path and path[0] in NODES:
+        if path and (path[0] in NODES or path[0] in self.snapshot.resources):
             return self._at(str(path[0]), path[1:])
         if self.item is not None:
             return Found(walk(self.item.value, path), _join(self.item.route, path))

@@ -20,7 +20,7 @@ def mended(rule: Rule, snapshot: Snapshot, node: str) -> Mapping[tuple[str, str]
     before = snapshot
     touched: dict[tuple[str, str], Json] = {}
     for edit in rule.fix.edits if rule.fix else ():
-        scope = Scope(snapshot, node)
+        scope = Scope(snapshot, node, defaults=rule.defaults)
         place = edit.node or node
         if scope.resource(place) is None:
             continue

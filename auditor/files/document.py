@@ -53,6 +53,15 @@ class Document:
         """Return where a route (`a.b[0].c`; a key with dots is `a["x.y"]`) stands, as `place_of` does."""
         return self.place_of(path_of(route))
 
+    def part(self, path: tuple[Step, ...]) -> Document:
+        """Return what stands at a path as a document of its own, with the same places; absent is `None`."""
+        value = self.value
+        for step in path:
+            inside = value.get(step) if isinstance(value, Mapping) else None
+            listed = isinstance(value, list) and isinstance(step, int) and step < len(value)
+            value = value[step] if listed else inside
+        return Document(value, self.file, self._walk(path)[0])
+
     @property
     def places(self) -> Mapping[str, Place]:
         """Return the place of every part, by route; the whole is at the empty route."""

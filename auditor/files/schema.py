@@ -29,18 +29,22 @@ _TYPES = MappingProxyType(
 )
 
 
-def schema_mistakes(document: Document, schema: Json) -> list[Mistake]:
+def schema_mistakes(
+    document: Document, schema: Json, *, whole: str = "The file", open_to: Callable[[Json], bool] | None = None
+) -> list[Mistake]:
     """Return all that a JSON Schema (Draft 2020-12) objects to in a document, in the order of its lines.
+
+    `whole` names the document in sentences. A value for which `open_to` answers true is right whatever the schema says.
 
     A schema may carry `patternErrorMessage` beside a `pattern`, and `errorMessage` beside anything: sentences that
     follow the name of the value ("must be 12 digits"), which editors show too.
     """
-    errors = _validator()(schema).iter_errors(document.value)
-    mistakes = {mistake: None for error in errors for mistake in _explain(error, document)}
+    errors = _validator(open_to)(schema).iter_errors(document.value)
+    mistakes = {mistake: None for error in errors for mistake in _explain(error, document, whole)}
     return sorted(mistakes, key=lambda mistake: (mistake.place.line, mistake.place.column, mistake.sentence))
 
 
-def _validator() -> Json:
+def _validator(open_to: Callable[[Json], bool] | None) -> Json:
     """Return the validator class in which `$` means the end, as in ECMA 262, and not also before a last line break."""
     from jsonschema import Draft202012Validator, validators
     from jsonschema.exceptions import ValidationError
@@ -50,10 +54,21 @@ def _validator() -> Json:
             yield ValidationError("does not match")
 
     extend: Json = validators.extend
-    return extend(Draft202012Validator, {"pattern": pattern})
+    words = {**Draft202012Validator.VALIDATORS, "pattern": pattern}
+    return extend(Draft202012Validator, {word: _unless(open_to, check) for word, check in words.items()})
 
 
-def _explain(error: Objection, document: Document) -> Iterator[Mistake]:
+def _unless(open_to: Callable[[Json], bool] | None, check: Json) -> Json:
+    if open_to is None:
+        return check
+
+    def checked(validator: Json, wanted: Json, value: Json, schema: Json) -> Json:
+        return () if open_to(value) else check(validator, wanted, value, schema)
+
+    return checked
+
+
+def _explain(error: Objection, document: Document, whole: str) -> Iterator[Mistake]:
     """Yield the mistakes of one objection, at the value, or at the key when the key is what is wrong."""
     path: tuple[Step, ...] = tuple(error.absolute_path)
     keyword = str(error.validator)
@@ -69,14 +84,15 @@ def _explain(error: Objection, document: Document) -> Iterator[Mistake]:
     elif keyword == "required":
         missing = [key for key in error.validator_value if key not in error.instance and not _misspelt(key, error)]
         if missing:
-            yield Mistake(document.key_place(path), f"{_name(path)} needs {_words(missing, 'and')}.")
+            yield Mistake(document.key_place(path), f"{_name(path, whole)} needs {_words(missing, 'and')}.")
     elif keyword in {"anyOf", "oneOf"} and error.context and not _said(error):
-        yield from _alternatives(error, document)
+        yield from _alternatives(error, document, whole)
     else:
-        yield Mistake(document.place_of(path), f"{_name(path)} {_said(error) or _objection(error)}.", _near(error))
+        said = _said(error) or _objection(error)
+        yield Mistake(document.place_of(path), f"{_name(path, whole)} {said}.", _near(error))
 
 
-def _alternatives(error: Objection, document: Document) -> Iterator[Mistake]:
+def _alternatives(error: Objection, document: Document, whole: str) -> Iterator[Mistake]:
     """Yield the mistakes of the alternative that the value comes nearest to."""
     path = tuple(error.absolute_path)
     branches: dict[int, list[Objection]] = {}
@@ -87,17 +103,16 @@ def _alternatives(error: Objection, document: Document) -> Iterator[Mistake]:
         if not any(_misspelt(key, error) for key in keys):
             wanted = [" with ".join(f"`{key}`" for key in branch[0].validator_value) for branch in branches.values()]
             one_of = "one of " if len(wanted) > 2 else ""
-            yield Mistake(document.key_place(path), f"{_name(path)} needs {one_of}{_joined(wanted, 'or')}.")
+            yield Mistake(document.key_place(path), f"{_name(path, whole)} needs {one_of}{_joined(wanted, 'or')}.")
         return
     fitting = [branch for branch in branches.values() if not any(_misfit(inner) for inner in branch)]
     if fitting:
         for inner in min(fitting, key=lambda branch: (-max(len(e.path) for e in branch), len(branch))):
-            yield from _explain(inner, document)
+            yield from _explain(inner, document, whole)
         return
     kinds = dict.fromkeys(words for branch in branches.values() for inner in branch for words in _kinds(inner))
-    yield Mistake(
-        document.place_of(path), f"{_name(path)} must be {_joined(list(kinds), 'or')}, not {_kind(error.instance)}."
-    )
+    said = f"{_name(path, whole)} must be {_joined(list(kinds), 'or')}, not {_kind(error.instance)}."
+    yield Mistake(document.place_of(path), said)
 
 
 def _misfit(error: Objection) -> bool:
@@ -250,9 +265,9 @@ def _misspelt(missing: str, error: Objection) -> bool:
     return any(key not in known and closest(key, known) == missing for key in error.instance)
 
 
-def _name(path: tuple[Step, ...]) -> str:
+def _name(path: tuple[Step, ...], whole: str) -> str:
     if not path:
-        return "The file"
+        return whole
     if isinstance(path[-1], int):
         return f"Item {path[-1] + 1}" + (f" of `{path[-2]}`" if len(path) > 1 and isinstance(path[-2], str) else "")
     return shown(path[-1])
