@@ -123,7 +123,8 @@ def boundary(scope: Scope, node: str) -> Source:
 
 def guard(scope: Scope, route: str) -> Source:
     """Return the policy that guards a resource, such as `destination_bucket.Policy`."""
-    return Source(route, scope.find(route))
+    found = scope.find(route)
+    return Source(found.route, found)
 
 
 def kms_grants(scope: Scope, node: str) -> tuple[tuple[Grant, ...], tuple[str, Unread] | None]:
