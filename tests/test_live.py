@@ -250,7 +250,7 @@ def test_a_fault_of_the_program_is_not_hidden(aws, monkeypatch):
 
     row = replace(KINDS["dynamodb.table"].facets["Description"], read=broken)
     kind = replace(KINDS["dynamodb.table"], facets={"Description": row})
-    monkeypatch.setitem(KINDS, "dynamodb.table", kind)
+    monkeypatch.setitem(KINDS.rows, "dynamodb.table", kind)
     with pytest.raises(ZeroDivisionError):
         list(live.read([orders()], {"orders": {("table", "Description")}}, aws))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from auditor.edits.access import ACCESS
 from auditor.edits.documents import DOCUMENTS
 from auditor.edits.edit import Edit
@@ -13,12 +11,14 @@ from auditor.edits.notifications import NOTIFICATIONS
 from auditor.edits.policies import POLICIES
 from auditor.edits.replicas import REPLICAS
 from auditor.edits.replication import REPLICATION
+from auditor.plugins import Table
 
 __all__ = ["EDITS", "Edit"]
 
-EDITS: Mapping[str, Edit] = {
-    row.name: row
-    for row in (
+EDITS: Table[Edit] = Table(
+    "auditor.edits",
+    Edit,
+    (
         *DOCUMENTS,
         *POLICIES,
         *NOTIFICATIONS,
@@ -27,5 +27,6 @@ EDITS: Mapping[str, Edit] = {
         *ACCESS,
         *HEARING,
         *REPLICAS,
-    )
-}
+    ),
+)
+"""Every edit by its name, those of other distributions included."""

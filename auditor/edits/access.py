@@ -159,7 +159,7 @@ ACCESS: tuple[Edit, ...] = (
     Edit(
         "only_if",
         _only_if,
-        {"type": "object", "propertyNames": {"enum": list(PREDICATES)}, "minProperties": 1},
+        {"type": "object", "propertyNames": {"enum": list(PREDICATES.rows)}, "minProperties": 1},
         Text(
             "Changes nothing, and declines the whole fix where one of these predicates objects: a person has to mend that.",
             "何も変更せず、この述語のいずれかが成り立たないときに修正全体を見送ります。その場合は人の手による対応が必要です。",

@@ -9,11 +9,13 @@ from auditor.kinds import dynamodb, events, functions, glue, kms, queues, roles,
 from auditor.kinds.actions import action_of, resources_of
 from auditor.kinds.facet import Ask, Call, Facet, Kind, Shape, Target
 from auditor.kinds.names import region_of
-from auditor.model import EMPTY, Json, Node, Pipeline, Resource, Unread
+from auditor.model import EMPTY, NODES, Json, Node, Pipeline, Resource, Unread
+from auditor.plugins import Table
 
-KINDS: Mapping[str, Kind] = {
-    kind.name: kind
-    for kind in (
+KINDS: Table[Kind] = Table(
+    "auditor.kinds",
+    Kind,
+    (
         dynamodb.TABLE,
         s3.BUCKET,
         roles.ROLE,
@@ -23,9 +25,9 @@ KINDS: Mapping[str, Kind] = {
         events.RULE,
         kms.KEY,
         glue.TABLE,
-    )
-}
-"""Every kind of resource by its name."""
+    ),
+)
+"""Every kind of resource by its name, those of other distributions included."""
 
 __all__ = [
     "KINDS",
@@ -37,10 +39,22 @@ __all__ = [
     "Target",
     "action_of",
     "attributes_of",
+    "kinds_at",
+    "nodes",
     "resource",
     "resources_of",
     "target_of",
 ]
+
+
+def kinds_at(node: str) -> tuple[str, ...]:
+    """Return the kinds that may stand at a node, those of other distributions included; none when there is no such node."""
+    return (*NODES.get(node, ()), *(name for name in KINDS.offers() if node in KINDS[name].nodes))
+
+
+def nodes() -> tuple[str, ...]:
+    """Return every node that a pipeline may have, those that other distributions add included."""
+    return tuple(dict.fromkeys([*NODES, *(node for name in KINDS.offers() for node in KINDS[name].nodes)]))
 
 
 def target_of(node: Node, pipeline: Pipeline | None = None) -> Target:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
+from auditor.plugins import Table
 from auditor.predicates.access import ACCESS
 from auditor.predicates.access_excess import EXCESS
 from auditor.predicates.access_messages import MESSAGES
@@ -12,6 +11,7 @@ from auditor.predicates.access_state import STATE
 from auditor.predicates.buckets import BUCKETS
 from auditor.predicates.consumers import CONSUMERS
 from auditor.predicates.events import EVENTS
+from auditor.predicates.foreign import guarded
 from auditor.predicates.health_exports import HEALTH_EXPORTS
 from auditor.predicates.health_replication import HEALTH_REPLICATION
 from auditor.predicates.lifecycle import LIFECYCLE
@@ -22,9 +22,10 @@ from auditor.predicates.replication import REPLICATION
 from auditor.predicates.values import VALUES
 from auditor.scope import Predicate
 
-PREDICATES: Mapping[str, Predicate] = {
-    row.name: row
-    for row in (
+PREDICATES: Table[Predicate] = Table(
+    "auditor.predicates",
+    Predicate,
+    (
         *VALUES,
         *ACCESS,
         *STATE,
@@ -41,5 +42,7 @@ PREDICATES: Mapping[str, Predicate] = {
         *HEALTH_REPLICATION,
         *LIFECYCLE,
         *BUCKETS,
-    )
-}
+    ),
+    guarded,
+)
+"""Every predicate by its name, those of other distributions included."""
