@@ -68,6 +68,7 @@ LIFECYCLE = {
     "TransitionDefaultMinimumObjectSize": "varies_by_storage_class",
     "Rules": [
         {"ID": "b", "Status": "Enabled", "Filter": {}, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 7}},
+        {"ID": "c", "Status": "Disabled", "Filter": {"Prefix": "x"}, "Expiration": {"Date": "2031-02-03T00:00:00Z"}},
         {
             "ID": "a",
             "Status": "Disabled",
@@ -511,6 +512,7 @@ def test_an_alias_of_a_function_is_its_own_target():
     )
     assert call.params["Qualifier"] == "live"
     assert KINDS["lambda.function"].attributes(whom)["Arn"] == FUNCTION + ":live"
+    assert KINDS["lambda.function"].attributes(target("lambda.function", "on-export:$LATEST"))["Arn"] == FUNCTION
 
 
 def test_enabling_recovery_keeps_a_deliberate_period():

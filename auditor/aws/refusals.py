@@ -34,15 +34,19 @@ DENIALS = frozenset(
 )
 """What AWS's services call a missing permission."""
 
-_THROTTLES = frozenset(
+_BUSY = frozenset(
     {
         "BandwidthLimitExceeded",
+        "ConcurrentModification",
+        "ContinuousBackupsUnavailableException",  # for some minutes after a table was created
+        "EntityTemporarilyUnmodifiable",
         "OperationAborted",  # S3: "a conflicting conditional operation is currently in progress"
         "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "RequestThrottled",
         "RequestThrottledException",
+        "ResourceInUseException",
         "SlowDown",
         "ThrottledException",
         "Throttling",
@@ -162,7 +166,7 @@ def _credentials_refused(code: str, operation: str) -> Refused:
 
 
 def _hope(code: str, status: int) -> Hope:
-    if code in _THROTTLES or status == 429:
+    if code in _BUSY or status == 429:
         return Hope.BUSY
     if code in _BROKEN or status in {500, 502, 503, 504}:
         return Hope.BROKEN

@@ -25,7 +25,9 @@ _CONDITIONS = {
 def _named(target: Target) -> tuple[str, str]:
     """Return a function's name and its qualifier (alias or version; empty when the function itself is meant)."""
     name, _, qualifier = resource_of(target.id).removeprefix("function:").partition(":")
-    return name, qualifier or target.settings.get("qualifier", "")
+    qualifier = qualifier or target.settings.get("qualifier", "")
+    # Lambda keeps no policy for $LATEST: the function's own counts.
+    return name, "" if qualifier == "$LATEST" else qualifier
 
 
 def _arn(target: Target) -> str:
