@@ -205,6 +205,32 @@ def test_an_unknowable_key_stands_between_everything_it_could_be(request, polici
     refines(decide(before, policies).effect, decide(after, policies).effect)
 
 
+mixed = st.sampled_from(
+    [*VALUES, "10", "11", "true", "2026-01-01", "arn:aws:s3:::b", "*", "", "QmluYXJ5", "${k:x}", "${k:y, 'a'}", "${*}"]
+)
+spelled = st.builds(
+    "{}{}{}".format,
+    st.sampled_from(["", "ForAllValues:", "ForAnyValue:"]),
+    st.sampled_from(sorted(OPERATORS)),
+    st.sampled_from(["", "IfExists"]),
+)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(
+    spelled,
+    st.lists(mixed, max_size=3),
+    st.one_of(st.none(), mixed, st.lists(mixed, max_size=2)),
+    st.one_of(st.none(), mixed),
+)
+def test_a_condition_with_unknowable_keys_is_never_wrong(operator, values, found, other):
+    known = {key: value for key, value in {"k:k": found, "k:x": other}.items() if value is not None}
+    truth = evaluate(operator, "k:k", values, known)
+    for unknowable in ({"k:k"}, {"k:x"}, {"k:k", "k:x"}):
+        rest = {key: value for key, value in known.items() if key not in unknowable}
+        assert evaluate(operator, "k:k", values, rest, unknowable=unknowable) in {None, truth}
+
+
 def refines(before, after):
     """What was certain stays so when more is known; a refusal may turn out to be one in words."""
     if before == "implicit_deny":

@@ -91,12 +91,14 @@ def _holds(wanted: Condition, operator: Operator, known: Facts, found: tuple[str
     if wanted.templates:
         filled = _fill(wanted, operator, known)
         if filled is None:
-            return False
+            return None if wanted.if_exists and isinstance(found, Unknown) else False
         ready, blurred = filled
     if isinstance(found, Unknown):
         return None if blurred or any(item is not None for item in ready) else _unfit(wanted, operator)
     if not found or (wanted.qualifier and not any(found)):
-        return _absent(wanted, operator)
+        held = _absent(wanted, operator)
+        # A variable that turns out to have no value would have kept the statement from matching.
+        return None if held and blurred and (operator.negated or not wanted.ready) else held
     return _over(wanted.qualifier, operator.negated, [_any(operator, ready, blurred, value) for value in found])
 
 
@@ -119,7 +121,7 @@ def _absent(wanted: Condition, operator: Operator) -> bool:
 def _unfit(wanted: Condition, operator: Operator) -> Kleene:
     """Judge an unknowable key against values that nothing can match: only its presence could still matter."""
     if operator.negated:
-        return None if wanted.qualifier == "any" else True
+        return None if wanted.qualifier == "any" or operator.reads is not None else True
     return None if wanted.if_exists or wanted.qualifier == "all" else False
 
 
@@ -143,6 +145,8 @@ def _fill(wanted: Condition, operator: Operator, known: Facts) -> tuple[tuple[An
 
 
 def _any(operator: Operator, ready: tuple[Any, ...], blurred: bool, value: str) -> Kleene:
+    if operator.negated and operator.reads is not None and operator.reads(value) is None:
+        return True
     for candidate in ready:
         if candidate is not None and operator.holds(candidate, value):
             return True

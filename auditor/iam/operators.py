@@ -23,7 +23,8 @@ Holds = Callable[[Any, str], bool]
 class Operator:
     """A condition operator: `prepare` reads a policy's value (None: unfit), `holds` compares the request's with it.
 
-    Negated operators carry the positive test; several policy values then mean "none of them".
+    Negated operators carry the positive test; several policy values then mean "none of them". Where `reads` is given, a
+    value of the request that it cannot read matches nothing, not even by negation.
     Source: IAM User Guide, reference_policies_elements_condition_operators.
     """
 
@@ -32,6 +33,7 @@ class Operator:
     prepare: Prepare
     holds: Holds
     negated: bool = False
+    reads: Callable[[str], object] | None = None
 
     @property
     def variables(self) -> bool:
@@ -137,7 +139,9 @@ def _comparisons(family: str, prepare: Prepare, read: Callable[[str], Decimal | 
         ("GreaterThan", False, compare.gt),
         ("GreaterThanEquals", False, compare.ge),
     )
-    return [Operator(family + name, family, prepare, _ordered(read, test), negated) for name, negated, test in tests]
+    return [
+        Operator(family + name, family, prepare, _ordered(read, test), negated, read) for name, negated, test in tests
+    ]
 
 
 def _others() -> list[Operator]:

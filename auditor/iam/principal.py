@@ -134,12 +134,16 @@ def _lists_role(element: Principals, who: Caller, known: Facts) -> bool:
 
 
 def _may_name(element: Principals, who: Caller, known: Facts) -> Level:
-    """Return how directly the element may name the caller: by a canonical id, or by a session name nobody can know."""
-    if element.canonical and who.account:
-        return Level.ACCOUNT
+    """Return how directly the element may name the caller, by what nobody can know.
+
+    That is the session's name, the provider a session came from, or the account of a canonical id.
+    """
     if who.kind == "role" and (who.account, who.name) in element.sessions:
-        return Level.DIRECT if isinstance(known.get("aws:userid"), Unknown) else Level.NONE
-    return Level.NONE
+        if isinstance(known.get("aws:userid"), Unknown):
+            return Level.DIRECT
+    if element.federated and who.is_role and isinstance(known.get("aws:federatedprovider"), Unknown):
+        return Level.ROLE
+    return Level.ACCOUNT if element.canonical and who.account else Level.NONE
 
 
 def _excluded(element: Principals, who: Caller, known: Facts) -> Reach:
@@ -156,11 +160,17 @@ def _excluded(element: Principals, who: Caller, known: Facts) -> Reach:
         spared = _names_service(element, who, known)
     elif who.kind in {"anonymous", "canonical"}:
         spared = who.arn in element.canonical
-    elif who.kind == "root":
-        spared = who.account in element.accounts
     else:
-        spared = who.account in element.accounts and _spares_identity(element, who, known)
+        spared = _spares_account(element, who, known)
     return Reach(Level.DIRECT if spared is False else Level.NONE, Level.NONE if spared else Level.DIRECT)
+
+
+def _spares_account(element: Principals, who: Caller, known: Facts) -> bool | None:
+    """Return whether the caller's account and the caller itself are both listed; a canonical id may be the account's."""
+    identity = True if who.kind == "root" else _spares_identity(element, who, known)
+    if identity is False or not (who.account in element.accounts or element.canonical):
+        return False
+    return identity if who.account in element.accounts else None
 
 
 def _spares_identity(element: Principals, who: Caller, known: Facts) -> bool | None:

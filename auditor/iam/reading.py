@@ -68,7 +68,7 @@ def read_document(document: object, name: str) -> Document:
     top = _Place(name)
     found = decode(document, name)
     for key in found:
-        if key not in {"Version", "Id", "Statement"}:
+        if key not in {"Version", "Id", "ID", "Statement"}:
             top.refuse(f"{_shown(key)} is no element of a policy; the elements are Version, Id and Statement")
     version = found.get("Version", VERSIONS[0])
     if version not in VERSIONS or not isinstance(version, str):
