@@ -138,9 +138,12 @@ def _may_name(element: Principals, who: Caller, known: Facts) -> Level:
 
     That is the session's name, the provider a session came from, or the account of a canonical id.
     """
-    if who.kind == "role" and (who.account, who.name) in element.sessions:
-        if isinstance(known.get("aws:userid"), Unknown):
-            return Level.DIRECT
+    if (
+        who.kind == "role"
+        and (who.account, who.name) in element.sessions
+        and isinstance(known.get("aws:userid"), Unknown)
+    ):
+        return Level.DIRECT
     if element.federated and who.is_role and isinstance(known.get("aws:federatedprovider"), Unknown):
         return Level.ROLE
     return Level.ACCOUNT if element.canonical and who.account else Level.NONE
