@@ -10,7 +10,7 @@ import pytest
 
 from auditor.aws import Aws
 from auditor.errors import Refused
-from auditor.kinds import KINDS, Call, action_of, attributes_of, resources_of, target_of
+from auditor.kinds import KINDS, Call, action_of, attributes_of, target_of
 from auditor.kinds.documents import normal_policy, parsed
 from auditor.kinds.paging import pages
 from auditor.kinds.s3_health import SAMPLED
@@ -813,17 +813,15 @@ def test_a_call_that_aws_does_not_have_is_said_to_be_one(call, said):
     assert said in call_problem(call)
 
 
-def test_permissions_are_scoped_to_the_resource():
-    bucket, table, key = target("s3.bucket"), target("dynamodb.table"), target("kms.key", "alias/exports")
-    assert resources_of("s3:GetBucketPolicy", KINDS["s3.bucket"], bucket) == (f"arn:aws:s3:::{SOURCE}",)
-    assert resources_of("s3:GetObjectVersion", KINDS["s3.bucket"], bucket) == (f"arn:aws:s3:::{SOURCE}/*",)
-    assert resources_of("cloudwatch:ListMetrics", KINDS["s3.bucket"], bucket) == ("*",)
-    assert resources_of("dynamodb:DescribeExport", KINDS["dynamodb.table"], table)[0].endswith(
-        "table/my-table/export/*"
-    )
-    assert resources_of("kms:DescribeKey", KINDS["kms.key"], key) == (f"arn:aws:kms:{REGION}:111122223333:key/*",)
-    role = target("iam.role", "plain")
-    assert resources_of("iam:GetRole", KINDS["iam.role"], role) == ("arn:aws:iam::111122223333:role/*plain",)
+def test_a_permission_is_scoped_to_its_resource_as_far_as_the_name_tells():
+    def scope(kind, name=""):
+        return KINDS[kind].resource_arn(target(kind, name))
+
+    assert scope("s3.bucket") == f"arn:aws:s3:::{SOURCE}"
+    assert scope("dynamodb.table") == f"arn:aws:dynamodb:{REGION}:111122223333:table/my-table"
+    assert scope("kms.key", "alias/exports") == f"arn:aws:kms:{REGION}:111122223333:key/*"
+    assert scope("iam.role", "plain") == "arn:aws:iam::111122223333:role/*plain"
+    assert scope("events.rule", "own-bus/landed") == f"arn:aws:events:{REGION}:111122223333:rule/own-bus/landed"
 
 
 @pytest.mark.parametrize(

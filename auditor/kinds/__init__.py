@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from auditor.errors import Place
 from auditor.kinds import dynamodb, events, functions, glue, kms, queues, roles, s3, topics
-from auditor.kinds.actions import action_of, resources_of
+from auditor.kinds.actions import action_of
 from auditor.kinds.facet import Ask, Call, Facet, Kind, Shape, Target
 from auditor.kinds.names import region_of
 from auditor.model import EMPTY, NODES, Json, Node, Pipeline, Resource, Unread
@@ -42,7 +42,6 @@ __all__ = [
     "kinds_at",
     "nodes",
     "resource",
-    "resources_of",
     "target_of",
 ]
 

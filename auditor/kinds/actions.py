@@ -1,9 +1,8 @@
-"""Which IAM action a call needs, and on which resources."""
+"""Which IAM action a call needs."""
 
 from __future__ import annotations
 
-from auditor.kinds.facet import Call, Kind, Target
-from auditor.kinds.names import arn
+from auditor.kinds.facet import Call
 
 _PREFIXES = {"s3control": "s3"}
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html: the API and the action differ.
@@ -34,7 +33,6 @@ _DIFFERENT = {
     "s3control:PutPublicAccessBlock": "s3:PutAccountPublicAccessBlock",
     "s3control:DeletePublicAccessBlock": "s3:PutAccountPublicAccessBlock",
 }
-_WHOLE_ACCOUNT = frozenset({"s3:GetAccountPublicAccessBlock", "s3:ListJobs", "s3:CreateJob"})
 
 
 def action_of(call: Call) -> str:
@@ -43,25 +41,3 @@ def action_of(call: Call) -> str:
     if name == "s3:HeadObject" and call.params.get("VersionId"):
         return "s3:GetObjectVersion"
     return _DIFFERENT.get(name, f"{_PREFIXES.get(call.service, call.service)}:{call.operation}")
-
-
-def resources_of(action: str, kind: Kind, target: Target) -> tuple[str, ...]:
-    """Return the ARNs that an action must be allowed on for the target; `*` where IAM knows no narrower one."""
-    service, _, _ = action.partition(":")
-    if action in _WHOLE_ACCOUNT or service == "cloudwatch":
-        return ("*",)
-    if action in {"s3:DescribeJob", "s3:UpdateJobStatus"}:
-        return (arn(target, "s3", "job/*"),)
-    if action in {"s3:GetObject", "s3:GetObjectVersion"}:
-        return (f"{kind.resource_arn(target)}/*",)
-    if action in {"iam:GetPolicy", "iam:GetPolicyVersion"}:
-        own = arn(target, "iam", "policy/*", regional=False)
-        return (own, own.replace(f":{target.account.id}:", ":aws:"))
-    if action == "iam:PassRole":
-        return (arn(target, "iam", "role/*", regional=False),)
-    if action == "dynamodb:DescribeExport":
-        return (f"{kind.resource_arn(target)}/export/*",)
-    if service == "glue":
-        database = target.id.partition("/")[0]
-        return (arn(target, "glue", "catalog"), arn(target, "glue", f"database/{database}"), kind.resource_arn(target))
-    return (kind.resource_arn(target),)
