@@ -268,3 +268,9 @@ def test_a_rule_s_use_of_a_key_need_not_tell_the_rule():
     who, mine = {"Service": "events.amazonaws.com"}, {"ArnEquals": {"aws:SourceArn": RULE}}
     assert judge(request, "Allow", who, "kms:*", allow_first=False).effect == "allowed"
     assert judge(request, "Allow", who, "kms:*", allow_first=False, **mine).effect == "unknown"
+
+
+def test_the_explanation_says_from_where_a_service_calls():
+    decision = judge(replicated(), NotIpAddress={"aws:SourceIp": "203.0.113.0/24"})
+    assert "it will be an address of AWS's own or absent" in decision.explain
+    assert "AWS 側のアドレスまたはキーなしになります" in decision.explain_ja

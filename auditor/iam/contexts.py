@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from auditor.iam.callers import account_of
-from auditor.iam.facts import Value
+from auditor.iam.facts import SERVICE_ADDRESS, Value
 from auditor.iam.request import Request
 
 __all__ = [
@@ -28,8 +28,6 @@ __all__ = [
     "rule_kms",
 ]
 
-# A service calls from an address of its own that no customer lists: one from the block that is assigned to nobody.
-_NOBODYS_ADDRESS = "240.0.0.1"
 
 # What a caller's session may or may not carry, and what nobody declares.
 _SESSION = frozenset(
@@ -185,7 +183,7 @@ def _for_caller(around: Circumstances, via: list[str]) -> _Draft:
     draft.known["aws:CalledViaFirst"] = via[0]
     draft.known["aws:CalledViaLast"] = via[-1]
     draft.unknowable.update(_SESSION)
-    draft.choices["aws:SourceIp"] = (_NOBODYS_ADDRESS, None)
+    draft.choices["aws:SourceIp"] = (SERVICE_ADDRESS, None)
     return draft
 
 
@@ -218,7 +216,7 @@ def replication_kms(
 def _as_role(around: Circumstances) -> _Draft:
     draft = _by_principal(around)
     draft.unknowable.update({"aws:TokenIssueTime", "aws:UserAgent"})
-    draft.choices["aws:SourceIp"] = (_NOBODYS_ADDRESS, None)
+    draft.choices["aws:SourceIp"] = (SERVICE_ADDRESS, None)
     return draft
 
 
@@ -293,7 +291,7 @@ def _for_resource(around: Circumstances, source: str, account: str) -> _Draft:
     draft.optional("aws:SourceAccount", account or None)
     draft.optional("aws:SourceOrgID", around.source_org)
     draft.unknowable.update({"aws:SourceOrgPaths", "aws:UserAgent"})
-    draft.choices["aws:SourceIp"] = (_NOBODYS_ADDRESS, None)
+    draft.choices["aws:SourceIp"] = (SERVICE_ADDRESS, None)
     return draft
 
 

@@ -8,8 +8,10 @@ from enum import Enum
 
 from auditor.iam.glob import Glob, glob
 
-__all__ = ["Facts", "Unknown", "Value", "as_text", "facts"]
+__all__ = ["SERVICE_ADDRESS", "Facts", "Unknown", "Value", "as_text", "facts"]
 
+# A service calls from an address of its own that no customer lists: this one, from the block assigned to nobody.
+SERVICE_ADDRESS = "240.0.0.1"
 Value = str | bool | int | float | Sequence[str] | Sequence[object]
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from auditor.iam.conditions import Condition
-from auditor.iam.facts import Facts, Unknown
+from auditor.iam.facts import SERVICE_ADDRESS, Facts, Unknown
 from auditor.iam.reasons import Kind
 from auditor.iam.statement import Statement
 from auditor.iam.variables import Template, unfilled
@@ -58,8 +58,11 @@ def found_text(condition: Condition, known: Facts) -> Text:
     """Return what the request has for the key of a condition."""
     found = known.get(condition.lookup)
     if isinstance(found, Unknown) and condition.lookup in known.one_of:
-        values = [value or "—" for value in known.one_of[condition.lookup]]
-        return Text(f"it will be one of {', '.join(values)}", f"{', '.join(values)} のいずれかになります")
+        texts = [_choice(value) for value in known.one_of[condition.lookup]]
+        return Text(
+            f"it will be {' or '.join(text.en for text in texts)}",
+            f"{'または'.join(text.ja for text in texts)}になります",
+        )
     if isinstance(found, Unknown):
         return Text("nobody can know its value beforehand", "値は事前に分かりません")
     if found is None:
@@ -67,6 +70,14 @@ def found_text(condition: Condition, known: Facts) -> Text:
     if not found:
         return Text("the request carries it empty", "リクエストでは空です")
     return Text(f"the request has {listed(found)}", f"リクエストでは {listed(found)} です")
+
+
+def _choice(value: str | None) -> Text:
+    if value is None:
+        return Text("absent", "キーなし")
+    if value == SERVICE_ADDRESS:
+        return Text("an address of AWS's own", "AWS 側のアドレス")
+    return Text(value, f" {value} ")
 
 
 def _variables_text(templates: tuple[Template, ...], known: Facts) -> Text:
