@@ -452,12 +452,21 @@ def test_two_processes_never_work_on_one_run(tmp_path):
             reopen(run)
     (run,) = unfinished(tmp_path)
     assert run.state == "unfinished"
+    with reopen(run) as journal:
+        journal.write("end", complete=False, counts={})
+    assert unfinished(tmp_path) == ()
+    assert runs(tmp_path)[0].state == "incomplete"
 
 
 def test_runs_are_listed_and_found(tmp_path):
     first, second = journal_of(tmp_path), journal_of(tmp_path)
     assert [run.id for run in runs(tmp_path)] == [first.stem, second.stem]
     assert find("last", tmp_path).id == second.stem
+    third = journal_of(tmp_path, *EVENTS)
+    fourth = journal_of(tmp_path)
+    assert find("last", tmp_path).id == third.stem, "the newest that wrote something"
+    fourth.unlink()
+    third.unlink()
     assert find(first.stem, tmp_path).id == first.stem
     with pytest.raises(UsageError, match="is no run"):
         find("1999", tmp_path)

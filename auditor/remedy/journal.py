@@ -26,6 +26,7 @@ VERSION = "journal-v1"
 
 _RUN = re.compile(r"^\d{8}T\d{12}Z-[0-9a-f]{8}$")
 _BEGINNING = "0" * 64
+_LAST_LINE = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,11 @@ class Run:
             return "running"
         mark = next(entry for entry in reversed(self.entries) if entry.event in _MARKS)
         return _MARKS[mark.event][0 if mark.data.get("complete", True) else 1]
+
+    @property
+    def wrote(self) -> bool:
+        """Tell whether the run came so far as to write something."""
+        return any(entry.event == "about" for entry in self.entries)
 
     @property
     def undoing(self) -> bool:
@@ -188,16 +194,21 @@ def reopen(run: Run) -> Journal:
 
 def runs(state_dir: Path | None = None) -> tuple[Run, ...]:
     """Return all runs, oldest first. Raises `SourceError` for a journal that was tampered with."""
-    place = folder(state_dir)
-    names = sorted(path for path in place.glob("*.jsonl") if _RUN.match(path.stem)) if place.is_dir() else []
-    return tuple(run for path in names if (run := _read(path)) is not None)
+    return tuple(run for path in _journals(folder(state_dir)) if (run := _read(path)) is not None)
 
 
 def find(name: str, state_dir: Path | None = None) -> Run:
-    """Return the run of an id, or of the beginning of one; `last` is the newest. Raises `UsageError`."""
+    """Return the run of an id, or of the beginning of one. Raises `UsageError`.
+
+    `last` is the newest run that wrote something and was not rolled back; the newest of all when there is none.
+    """
     place = folder(state_dir)
-    known = sorted(path.stem for path in place.glob("*.jsonl")) if place.is_dir() else []
-    chosen = known[-1:] if name == "last" else [one for one in known if one.startswith(name)]
+    known = [path.stem for path in _journals(place)]
+    if name == "last":
+        undoable = [run for run in runs(state_dir) if run.wrote and run.state != "rolled_back"]
+        chosen = [run.id for run in undoable[-1:]] or known[-1:]
+    else:
+        chosen = [one for one in known if one.startswith(name)]
     if len(chosen) != 1:
         what = "is no run" if not chosen else f"may be any of {len(chosen)} runs"
         raise UsageError(f"`{name}` {what} in {place}.", "`auditor runs` lists them.")
@@ -208,8 +219,25 @@ def find(name: str, state_dir: Path | None = None) -> Run:
 
 
 def unfinished(state_dir: Path | None = None) -> tuple[Run, ...]:
-    """Return the runs that stopped half-way, oldest first; those at work in another process are not among them."""
-    return tuple(run for run in runs(state_dir) if run.state == "unfinished")
+    """Return the runs that stopped half-way, oldest first; those at work in another process are not among them.
+
+    Of runs that ended only the last line is read. Raises `SourceError` for any other that was tampered with.
+    """
+    waiting = [path for path in _journals(folder(state_dir)) if not _ended(path)]
+    found = (run for path in waiting if (run := _read(path)) is not None)
+    return tuple(run for run in found if run.state == "unfinished")
+
+
+def _journals(place: Path) -> list[Path]:
+    return sorted(path for path in place.glob("*.jsonl") if _RUN.match(path.stem)) if place.is_dir() else []
+
+
+def _ended(path: Path) -> bool:
+    """Tell whether the last line of a journal ends a run; such a line is short."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _LAST_LINE))
+        body = _parsed(file.read().rstrip(b"\n").rpartition(b"\n")[2])
+    return body is not None and body["event"] in {"end", "rollback_end"}
 
 
 def _read(path: Path) -> Run | None:
@@ -269,7 +297,7 @@ def _follows(piece: bytes, last: str) -> Mapping[str, Json] | None:
 
 
 def _broken(path: Path, line: int, what: str) -> SourceError:
-    hint = "Nothing is done with such a journal: compare it with a copy, and mend the resources by hand."
+    hint = "Nothing is done with such a journal: compare it with a copy, mend by hand, and move the file away."
     return SourceError([Mistake(Place(str(path), line), f"The journal is not as it was written: {what}.", hint)])
 
 

@@ -43,7 +43,8 @@ def test_a_plan_applied_twice_makes_no_call_the_second_time(aws, writes, tmp_pat
     assert outcome.complete
     assert {result.state for result in outcome.results} == {State.ALREADY}
     assert len(writes()) == made
-    newest = find("last", tmp_path)
+    newest = runs(tmp_path)[-1]
+    assert find("last", tmp_path).id == runs(tmp_path)[0].id, "the newest that wrote something"
     with reopen(newest) as journal:
         rolled = rollback(newest, aws, journal)
     assert rolled.results == (), "a run that wrote nothing has nothing to undo"

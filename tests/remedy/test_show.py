@@ -13,7 +13,7 @@ import yaml
 
 from auditor.errors import Refused
 from auditor.kinds import KINDS, Target
-from auditor.model import Account, Safety, Text
+from auditor.model import Account, Safety, Text, Unread
 from auditor.remedy import Change, Plan
 from auditor.remedy.awscli import dashed
 from auditor.remedy.escaping import json_text, shell_quoted
@@ -139,7 +139,14 @@ def test_the_cloudformation_source_reads_the_new_document_back(change, tmp_path)
             for key in ("LambdaFunctionConfigurations", "QueueConfigurations", "TopicConfigurations"):
                 for one in found[key]:
                     one.pop("Id", None)
-    assert same(change.row, read.facets[change.facet], wanted)
+    assert same(change.row, _read(read.facets[change.facet]), wanted)
+
+
+def _read(value):
+    """A document without the parts that only AWS itself can tell."""
+    if isinstance(value, dict):
+        return {key: _read(part) for key, part in value.items() if not isinstance(part, Unread)}
+    return [_read(part) for part in value] if isinstance(value, list) else value
 
 
 def test_cloudformation_spells_lifecycle_notification_and_replication_its_own_way():
