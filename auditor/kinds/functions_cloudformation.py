@@ -5,17 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from auditor.kinds.declared import ONLY_LIVE, Attached, Declared, Spelling, several
-from auditor.kinds.parts import Part, flag, members, same, text, whole
-from auditor.model import Unread
+from auditor.kinds.parts import Part, each, flag, lifted, members, same, text, whole
+from auditor.model import Json, Unread
 
 PERMISSION = "AWS::Lambda::Permission"
 INVOKE_CONFIG = "AWS::Lambda::EventInvokeConfig"
 
 _CONFIGURED = {
-    **same("Runtime", "Role", "Handler", "Description", "KmsKeyArn", "PackageType"),
+    **same("Runtime", "Role", "Handler", "Description", "PackageType"),
+    "KmsKeyArn": ("KMSKeyArn", text),
     **same("Timeout", "MemorySize", spell=whole),
+    **same("Architectures", spell=each(text)),
+    **same("EphemeralStorage", spell=members(same("Size", spell=whole))),
+    **same("TracingConfig", spell=members(same("Mode"))),
+    **same("DeadLetterConfig", spell=members(same("TargetArn"))),
 }
-_KNOWN_LATER = ("CodeSize", "LastModified", "CodeSha256", "Version", "RevisionId")
+# https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+_DEFAULTS: Json = {
+    "PackageType": "Zip",
+    "Timeout": 3,
+    "MemorySize": 128,
+    "Architectures": ["x86_64"],
+    "EphemeralStorage": {"Size": 512},
+    "TracingConfig": {"Mode": "PassThrough"},
+    "Version": "$LATEST",
+}
+_KNOWN_LATER = (
+    *("CodeSize", "LastModified", "CodeSha256", "RevisionId", "Layers", "SnapStart", "VpcConfig", "FileSystemConfigs"),
+    *("LoggingConfig", "RuntimeVersionConfig", "ImageConfigResponse", "LastUpdateStatusReason", "StateReason"),
+)
 # The conditions that Lambda makes of a permission's fields, as GetPolicy tells them:
 # https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html
 _CONDITIONS = {
@@ -44,13 +62,11 @@ def _configuration(declared: Declared) -> Part:
         "State": Part("Active", place),
         "LastUpdateStatus": Part("Successful", place),
         **{name: Part(ONLY_LIVE, place) for name in _KNOWN_LATER},
+        **{name: lifted(value, place) for name, value in _DEFAULTS.items()},
     }
     for name, (api, spell) in _CONFIGURED.items():
         if (part := declared.read(name)) is not None:
             made[api] = part if part.unread else spell(part)
-    letters = declared.read("DeadLetterConfig")
-    if letters is not None:
-        made["DeadLetterConfig"] = members(same("TargetArn"))(letters)
     return Part(made, place)
 
 
@@ -145,7 +161,8 @@ def _invocation(declared: Declared) -> Part | Unread | None:
     unqualified = isinstance(declared.arn, str) and not _qualifier(declared)
     arn = f"{declared.arn}:$LATEST" if unqualified else declared.arn
     made = {name: part if part.unread else spell(part) for name, (spell, part) in said.items()}
-    return Part({"FunctionArn": Part(arn, one.place), **made}, one.place)
+    made |= {"FunctionArn": Part(arn, one.place), "LastModified": Part(ONLY_LIVE, one.place)}
+    return Part(made, one.place)
 
 
 def _is_for(declared: Declared, attached: Attached) -> bool | Unread:

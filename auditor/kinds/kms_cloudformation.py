@@ -29,6 +29,8 @@ def _description(declared: Declared) -> Part:
         part = declared.read(name)
         # A replica key has these from its primary key, which may be anywhere.
         made[name] = text(part) if part is not None else Part(ONLY_LIVE if copied else default, place)
+    made["CustomerMasterKeySpec"] = made["KeySpec"]
+    made["EncryptionAlgorithms"] = Part(ONLY_LIVE, place)
     multi = declared.read("MultiRegion")
     made["MultiRegion"] = flag(multi) if multi is not None else Part(copied, place)
     if (about := declared.read("Description")) is not None:

@@ -22,13 +22,14 @@ def _role(declared: Declared) -> Part:
         "Path": text(path) if path is not None else Part("/", place),
         "MaxSessionDuration": whole(session) if session is not None else Part(3600, place),
         # The tags of the stack are put on the role as well.
-        **{name: Part(ONLY_LIVE, place) for name in ("RoleId", "CreateDate", "Tags")},
+        **{name: Part(ONLY_LIVE, place) for name in ("RoleId", "CreateDate", "RoleLastUsed", "Tags")},
     }
     if about is not None:
         made["Description"] = text(about)
     if boundary is not None:
-        kind = {"PermissionsBoundaryType": Part("Policy", boundary.place), "PermissionsBoundaryArn": text(boundary)}
-        made["PermissionsBoundary"] = Part(kind, boundary.place)
+        kind = Part("PermissionsBoundaryPolicy", boundary.place)
+        said = {"PermissionsBoundaryType": kind, "PermissionsBoundaryArn": text(boundary)}
+        made["PermissionsBoundary"] = Part(said, boundary.place)
     return Part(made, place)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from auditor.kinds.declared import Attached, Declared
+from auditor.kinds.declared import ONLY_LIVE, Attached, Declared
 from auditor.kinds.parts import Part, as_it_is, each, flag, lifted, members, plain, same, text, whole
 from auditor.kinds.s3_health import watches
 from auditor.model import Unread
@@ -45,4 +45,6 @@ def _alarm(one: Attached) -> Part:
         return Part(one.doubt, one.place)
     found = {name: one.read(name) for name in _ROWS}
     made = {name: _ROWS[name][1](part) for name, part in found.items() if part is not None}
-    return Part({"ActionsEnabled": Part(value=True, place=one.place), **made}, one.place)
+    arn = one.read("Arn")
+    known = {"ActionsEnabled": Part(value=True, place=one.place), "StateValue": Part(ONLY_LIVE, one.place)}
+    return Part(known | made | ({"AlarmArn": arn} if arn is not None else {}), one.place)

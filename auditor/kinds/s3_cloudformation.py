@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from auditor.kinds.declared import Declared, Facet, Spelling, only_live, outside
+from auditor.kinds.declared import ONLY_LIVE, Declared, Facet, Spelling, only_live, outside
 from auditor.kinds.parts import Part, Spell, as_it_is, each, flag, lifted, malformed, members, same, text, whole
 from auditor.kinds.policies_cloudformation import whole_policy
 from auditor.kinds.s3_alarms_cloudformation import failure_alarms
@@ -67,7 +67,8 @@ _ENCRYPTION = members(
             members({"EncryptionType": ("EncryptionType", each(text))}),
         ),
     },
-    {"BucketKeyEnabled": False},
+    # SSE-C is blocked on buckets made since April 2026, and not on those that were there before.
+    {"BucketKeyEnabled": False, "BlockedEncryptionTypes": ONLY_LIVE},
 )
 _LOGGING = members(
     {
@@ -88,7 +89,13 @@ _LOCK_RULE = members(
 # What AWS gives to every new bucket since April 2023 (encryption: January 2023):
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/create-bucket-faq.html
 _NEW_ENCRYPTION: Json = {
-    "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}]
+    "Rules": [
+        {
+            "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"},
+            "BucketKeyEnabled": False,
+            "BlockedEncryptionTypes": ONLY_LIVE,
+        }
+    ]
 }
 _NEW_OWNERSHIP: Json = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
 

@@ -303,11 +303,7 @@ def _changed(site: Site, logical: str) -> Unread | None:
 def _declared(picture: _Picture, reading: Reading, one: Located) -> Declared:
     node, stack = one.node, one.site.stack
     name = one.name
-    arn: str | Unread = ""
-    for attribute in IDENTITIES[stack.type_of(one.logical)].attributes:
-        if attribute.endswith("Arn"):
-            arn = reading.answer(one.logical, attribute)
-            break
+    arn = _arn(reading, one.logical)
     if isinstance(arn, str) and one.qualifier:
         arn = f"{arn}:{one.qualifier}"
     target = replace(target_of(node, picture.pipeline), id=name, region=stack.region)
@@ -324,12 +320,18 @@ def _declared(picture: _Picture, reading: Reading, one: Located) -> Declared:
     )
 
 
+def _arn(reading: Reading, logical: str) -> str | Unread:
+    identity = IDENTITIES.get(reading.stack.type_of(logical))
+    known = (name for name in (identity.attributes if identity else ()) if name.endswith("Arn"))
+    return reading.answer(logical, next(known, ""))
+
+
 def _reader(reading: Reading, logical: str) -> Callable[[str], Part | None]:
     """Return what reads a resource's properties; `Arn` is what the template's own references would get."""
 
     def read_property(name: str) -> Part | None:
         if name == "Arn":
-            return Part(reading.answer(logical), reading.stack.template.resources[logical].place)
+            return Part(_arn(reading, logical), reading.stack.template.resources[logical].place)
         return reading.property(logical, name)
 
     return read_property
