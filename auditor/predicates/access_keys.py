@@ -151,7 +151,10 @@ def _declared(scope: Scope, node: str, name: str, bucket: str, bucket_key: Maybe
     declared = known.node.id if known else ""
     same_end = name.rpartition("/")[2] == declared.rpartition("/")[2]
     if isinstance(arn.value, str):
-        meant = name in {arn.value, arn.value.rpartition("/")[2]} or (same_end and _is_alias(name) is _is_alias(declared))
+        # The id of a multi-Region key is the same in every Region, so a whole ARN is compared whole.
+        short = _is_alias(name) or not name.startswith("arn:")
+        ends = {arn.value.rpartition("/")[2]} | ({declared.rpartition("/")[2]} if _is_alias(declared) else set())
+        meant = name == arn.value or (short and name.rpartition("/")[2] in ends)
         return Key(arn.value, node, used=True, bucket_key=bucket_key) if meant else None
     if arn.unread is None or _is_alias(name):
         return None
