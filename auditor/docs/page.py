@@ -9,6 +9,7 @@ from auditor.kinds import KINDS
 from auditor.model import NODES, Json, Safety, Verdict
 from auditor.predicates import PREDICATES
 from auditor.rule import Among, AnyCheck, Case, Check, Rule
+from auditor.rulebook import intent_words, words_read
 from auditor.scope import steps
 
 
@@ -27,7 +28,7 @@ def body(rule: Rule, lang: str, level: int) -> Iterator[str]:
         if case:
             yield from _part(word, lang, level, [f"{prose(case.name)}:", "", block(_given(case))])
     yield from _part("fix", lang, level, _fix(rule, lang))
-    if rule.parameters:
+    if any(_told(rule)):
         yield from _part("parameters", lang, level, _parameters(rule, lang))
     yield from _part("permissions", lang, level, _permissions(rule, lang))
     if rule.references:
@@ -100,7 +101,8 @@ def _fix(rule: Rule, lang: str) -> Iterator[str]:
 
 
 def _parameters(rule: Rule, lang: str) -> Iterator[str]:
-    for name, schema in rule.parameters.items():
+    for name in _told(rule):
+        schema = rule.parameters[name]
         about = schema.get("description", "")
         if isinstance(about, dict):
             about = about.get(lang, "")
@@ -109,6 +111,11 @@ def _parameters(rule: Rule, lang: str) -> Iterator[str]:
         yield f"- `intent.{name}` {code(inline(shape))}" + "".join(
             f", {part}" for part in (default, prose(about)) if part
         )
+
+
+def _told(rule: Rule) -> list[str]:
+    """Return the words of `intent` that a rule declares, or that a pack sets for it."""
+    return [word for word in rule.parameters if word in words_read(rule) or word not in intent_words()]
 
 
 def _permissions(rule: Rule, lang: str) -> Iterator[str]:

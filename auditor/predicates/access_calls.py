@@ -218,7 +218,7 @@ def _destination_writes(scope: Scope) -> Iterator[Ask]:
 
 def _markers(scope: Scope, rules: Contest | Unread) -> Maybe:
     """Tell whether delete markers are replicated: the owner wants it, the rule says so, or it is of the first schema."""
-    if scope.snapshot.pipeline.intent.get("delete_markers") == "replicate":
+    if scope.find("intent.delete_markers").value == "replicate":
         return True
     if isinstance(rules, Unread):
         return rules

@@ -234,12 +234,12 @@ def _counts(export: _Export, scope: Scope) -> bool:
 
 
 def _age_agreed(scope: Scope) -> bool:
-    return scope.snapshot.pipeline.intent.get("export_max_age_hours") is not None
+    return scope.find("intent.export_max_age_hours").value is not None
 
 
 def _overdue(last: _Export, scope: Scope) -> bool:
     """Tell whether the last export is older than agreed: then export-recent tells, and a new one is due anyway."""
-    agreed = scope.snapshot.pipeline.intent.get("export_max_age_hours")
+    agreed = scope.find("intent.export_max_age_hours").value
     ended, now = moment(last.finished.value), moment(scope.snapshot.taken_at)
     if ended is None or now is None or not isinstance(agreed, int | float):
         return False
