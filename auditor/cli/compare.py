@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditor.cli.audit import load_all, progress_bar, settings_of
 from auditor.cli.options import coloured, lang_option, language, pipelines_argument, rule_options, source_options
+from auditor.cli.running import load_all, progress_bar, settings_of
 
 if TYPE_CHECKING:
     from auditor.compare import FacetChange, Verdicts

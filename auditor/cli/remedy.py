@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditor.cli.audit import load_all, progress_bar, settings_of, write
 from auditor.cli.options import (
     coloured,
     columns,
@@ -21,6 +20,7 @@ from auditor.cli.options import (
     severity,
     source_options,
 )
+from auditor.cli.running import load_all, progress_bar, settings_of, write
 
 if TYPE_CHECKING:
     from auditor.audit import Settings

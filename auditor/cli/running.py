@@ -1,0 +1,125 @@
+"""What the verbs share: load everything, say how to read, write the report, show progress."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from auditor.cli.options import coloured, columns, language, severity
+
+if TYPE_CHECKING:
+    from auditor.audit import Progress, Settings
+    from auditor.model import Pipeline, Report
+    from auditor.rule import Rule
+
+
+def load_all(choices: dict[str, Any]) -> tuple[tuple[Pipeline, ...], tuple[Rule, ...]]:
+    """Return the pipelines and the rules that judge them; all mistakes of all files are raised together."""
+    from auditor.errors import InputError, Mistake, PipelineError, UsageError
+    from auditor.model import Severity
+    from auditor.pipeline import load as load_pipelines
+    from auditor.pipeline import unknown_rules
+    from auditor.rulebook import load, selected
+
+    mistakes: list[Mistake] = []
+    everything: tuple[Rule, ...] = ()
+    pipelines: tuple[Pipeline, ...] = ()
+    try:
+        everything = load(choices["folders"], vet=False)
+    except InputError as error:
+        mistakes.extend(error.mistakes)
+    try:
+        words = {name: schema for rule in everything for name, schema in rule.parameters.items()}
+        pipelines = load_pipelines(choices["pipelines"], intent=words)
+    except InputError as error:
+        mistakes.extend(error.mistakes)
+    if everything and pipelines:
+        mistakes.extend(unknown_rules(pipelines, [rule.id for rule in everything]))
+    if mistakes:
+        raise PipelineError(mistakes)
+    rules = selected(everything, choices["select"], choices["skip"], Severity(choices["min_severity"]))
+    if not rules:
+        raise UsageError("No rule is left to judge by.", "Loosen --select, --skip or --min-severity.")
+    return pipelines, rules
+
+
+def settings_of(choices: dict[str, Any]) -> Settings:
+    """Return how to read, from the options."""
+    from auditor.audit import Settings
+    from auditor.errors import UsageError
+    from auditor.waivers import Baseline
+
+    parameters = {}
+    for word in choices["parameters"]:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise UsageError(f"--parameter {word}: a parameter is KEY=VALUE.")
+        parameters[key] = value
+    sources = tuple(choices["sources"]) or ("live",)
+    if choices.get("fix") and sources != ("live",):
+        raise UsageError("--fix mends what runs, so it needs --source live.", "Leave out --source, or leave out --fix.")
+    return Settings(
+        sources=sources,
+        concurrency=choices["concurrency"],
+        timeout=choices["timeout"],
+        to_fix=bool(choices.get("fix")),
+        parameters=parameters,
+        parameter_files=tuple(choices["parameter_files"]),
+        terraform_dir=choices["terraform_dir"],
+        baseline=Baseline.load(choices["baseline"]) if choices.get("baseline") else None,
+    )
+
+
+def write(report: Report, outputs: Sequence[tuple[str, str]], choices: dict[str, Any]) -> None:
+    """Write the report in every format asked for; the last line always counts, on standard error when stdout is not a table."""
+    import io
+
+    from auditor.files import write_atomic
+    from auditor.render import FORMATS
+    from auditor.render.totals import closing_line, exit_code
+
+    lang = language(choices["lang"])
+    silent = choices["quiet"] and exit_code(report, severity(choices["fail_on"])) == 0
+    for name, file in outputs:
+        if name == "table" and not file and silent:
+            click.echo(closing_line(report, lang))
+        elif file:
+            stream = io.StringIO()
+            FORMATS[name].write(report, stream, _options(choices, lang, to_file=True))
+            write_atomic(Path(file), stream.getvalue(), mode=0o644)
+        else:
+            FORMATS[name].write(report, sys.stdout, _options(choices, lang, to_file=False))
+    if ("table", "") not in outputs:
+        click.echo(closing_line(report, lang), err=True)
+
+
+def _options(choices: dict[str, Any], lang: str, *, to_file: bool) -> Any:
+    from auditor.render import Options
+
+    return Options(
+        lang=lang,
+        colour=not to_file and coloured(),
+        width=100 if to_file else columns(),
+        fail_on=severity(choices["fail_on"]),
+        base=str(Path.cwd()),
+    )
+
+
+@contextmanager
+def progress_bar(*, quiet: bool) -> Iterator[Progress | None]:
+    """Show how many reads are done, on a terminal only."""
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    with click.progressbar(length=1, label="Reading", file=sys.stderr) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.length = total
+            bar.update(done - bar.pos)
+
+        yield show
