@@ -95,7 +95,7 @@ VALUES = (
     Predicate(
         "matches",
         _matches,
-        {"type": "string"},
+        {"type": "string", "format": "regex"},
         Text(
             "The value is a text that the regular expression matches as a whole.",
             "値が文字列で、正規表現に全体が一致する。",
@@ -106,7 +106,10 @@ VALUES = (
         "contains",
         _contains,
         {"type": ["string", "number", "array"]},
-        Text("The list (or mapping) has this item, or each of these.", "リスト (またはマッピング) がこの項目をすべて含む。"),
+        Text(
+            "The list (or mapping) has this item, or each of these.",
+            "リスト (またはマッピング) がこの項目をすべて含む。",
+        ),
         example="{at: Notification.QueueConfigurations[0].Events, contains: 's3:ObjectCreated:*'}",
         whole=True,
     ),

@@ -56,8 +56,8 @@ def _among(draft: Draft, raw: Mapping[str, Json], path: Path, inside: str) -> It
     if not isinstance(raw["in"], str) or not raw["in"]:
         return
     route = absolute(raw["in"], inside)
-    wrong = list(draft.route(route, (*path, "in")))
-    yield from wrong or _no_list(draft, route, (*path, "in"))
+    wrong = list(draft.route(route, (*path, "in"))) or list(_no_list(draft, route, (*path, "in")))
+    yield from wrong
     if not wrong:
         yield from check_mistakes(draft, raw[words[0]], (*path, words[0]), f"{route}[0]")
 

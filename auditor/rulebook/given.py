@@ -109,6 +109,6 @@ def _documents(draft: Draft, kind: str, facets: Mapping[str, Json], path: Path) 
             yield draft.at_key(here, f"{kind} has no facet {shown(facet)}.", did_you_mean(facet, KINDS[kind].facets))
             continue
         for part, problem in shapes.document_misfits(kind, facet, opened(document)):
-            sentence, _, hint = problem.partition(". ")
+            sentence, _, hint = problem.replace("the document", facet, 1).partition(". ")
             at = draft.at_key if " has no " in sentence and " has no value" not in sentence else draft.mistake
             yield at((*here, *part), f"AWS never says this: {sentence.removesuffix('.')}.", hint)

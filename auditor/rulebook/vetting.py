@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 
 from auditor.edits import EDITS
@@ -23,7 +24,7 @@ def rule_mistakes(document: Document, parameters: Mapping[str, Json] = EMPTY) ->
 
     `parameters` are the words of `intent` that the rule's pack declares.
     """
-    structural = schema_mistakes(document, structure())
+    structural = [_twinned(mistake) for mistake in schema_mistakes(document, structure())]
     raw = document.value
     if not isinstance(raw, Mapping):
         return structural
@@ -39,6 +40,13 @@ def rule_mistakes(document: Document, parameters: Mapping[str, Json] = EMPTY) ->
         *case_mistakes(draft),
     ]
     return sorted(dict.fromkeys(mistakes), key=lambda one: (one.place.line, one.place.column, one.sentence))
+
+
+def _twinned(mistake: Mistake) -> Mistake:
+    """Say of a text without its twin why it needs one."""
+    if mistake.sentence.endswith((" needs `en`.", " needs `ja`.", " needs `en` and `ja`.")):
+        return replace(mistake, hint="Every text stands in English and in Japanese.")
+    return mistake
 
 
 @cache
@@ -151,6 +159,8 @@ def _edit_mistakes(draft: Draft, raw: Mapping[str, Json], path: Path) -> Iterato
     for word in known[1:]:
         sentence = f"One edit does one thing, and `{word}` is the second beside `{known[0]}`."
         yield draft.at_key((*path, word), sentence, "Write two edits.")
+    if not words:
+        yield draft.mistake(path, "An edit needs an action beside `facet`.", "Such as `merge: {Status: Enabled}`.")
     for word in known[:1]:
         yield from draft.parameter((*path, word), EDITS[word].schema, f"The parameter of `{word}`")
         yield from hole_mistakes(draft, raw[word], (*path, word))
