@@ -95,32 +95,37 @@ def _write(change: Change, hand: Hand, document: Json, before: Json, *, settling
 
 
 def _after_refusal(change: Change, hand: Hand, written: Written, before: Json) -> Result:
-    """Tell what a refused or lost call left behind."""
+    """Tell what a refused or lost call left behind: an error does not prove that nothing was done."""
     refusal = written.refusal
     assert refusal is not None
-    if written.lost and seen(hand, change, lambda now: same(change.row, now, change.after)):
-        en = f"The answer was lost ({refusal.reason}), and AWS shows the change."
-        return Result(
-            change, State.DONE, Text(en, f"応答は失われましたが（{refusal.reason}）、変更は反映されています。")
-        )
+    where = _found(change, hand, before)
+    if (
+        written.lost
+        and where is not Standing.AFTER
+        and seen(hand, change, lambda now: same(change.row, now, change.after))
+    ):
+        where = Standing.AFTER
+    if where is Standing.AFTER:
+        en = f"The call ended with {refusal.reason}, and AWS shows the change."
+        ja = f"呼び出しは {refusal.reason} で終わりましたが、変更は反映されています。"
+        return Result(change, State.DONE, Text(en, ja))
     said = quoted(refusal)
     if written.confirmed:
-        counted = f"{written.confirmed} of {len(change.do)} calls were made."
-        said = Text(
-            f"{said.en} {counted}", f"{said.ja} {len(change.do)} 回の呼び出しのうち {written.confirmed} 回は完了。"
-        )
+        en = f"{said.en} {written.confirmed} of {len(change.do)} calls were made."
+        ja = f"{said.ja} {len(change.do)} 回の呼び出しのうち {written.confirmed} 回は完了しています。"
+        said = Text(en, ja)
     if written.lost:
         return Result(change, State.UNKNOWN, said, refusal.reason)
-    if written.confirmed and not _is_back(change, hand, before):
+    if written.confirmed and where is not Standing.BEFORE:
         return Result(change, State.PARTLY, said, refusal.reason)
     return Result(change, State.REFUSED, said, refusal.reason)
 
 
-def _is_back(change: Change, hand: Hand, before: Json) -> bool:
+def _found(change: Change, hand: Hand, before: Json) -> Standing | None:
     try:
-        return same(change.row, read(hand.aws, change), before)
+        return standing(change, read(hand.aws, change), before)
     except Refused:
-        return False
+        return None
 
 
 def _noted(journal: Journal, result: Result) -> Result:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
@@ -10,7 +10,7 @@ from auditor import __version__
 from auditor.edits.compose import mended, with_documents
 from auditor.errors import Refused
 from auditor.kinds import KINDS, Call, Target, target_of
-from auditor.model import Finding, Json, Safety, Snapshot, Text, Verdict
+from auditor.model import Finding, Json, Resource, Safety, Snapshot, Text, Unread, Verdict
 from auditor.remedy.change import REASONS, Change, Left, Plan, digest_of, same
 from auditor.remedy.order import ORDER, ordered
 from auditor.rule import Rule
@@ -18,8 +18,11 @@ from auditor.scope import NotRead, first_unread
 
 __all__ = ["ORDER", "draft"]
 
-Key = tuple[str, str, str, str]
-"""Account id, kind, ARN (or name while that is unread), facet: one document in AWS, whichever pipelines it serves."""
+Thing = tuple[str, str, str]
+"""Account id, kind, and ARN (or name while that is unread): one resource in AWS, whichever pipelines it serves."""
+
+Key = tuple[Thing, str]
+"""A resource and one of its facets: one document in AWS."""
 
 
 @dataclass(slots=True)
@@ -27,6 +30,7 @@ class _Draft:
     """The state of drafting: snapshots as they will be, and per document what it was and who changes it."""
 
     snapshots: dict[str, Snapshot]
+    places: Mapping[Thing, list[tuple[str, str]]]
     before: dict[Key, Json] = field(default_factory=dict)
     targets: dict[Key, Target] = field(default_factory=dict)
     by: dict[Key, list[tuple[Rule, Finding]]] = field(default_factory=dict)
@@ -48,27 +52,40 @@ def draft(
     """
     listed = tuple(snapshots)
     book = {rule.id: (rank, rule) for rank, rule in enumerate(rules)}
-    state = _Draft({snapshot.pipeline.name: snapshot for snapshot in listed})
+    state = _Draft({snapshot.pipeline.name: snapshot for snapshot in listed}, _places(listed))
     failing = [finding for finding in findings if finding.verdict is Verdict.FAIL and finding.rule in book]
     failing.sort(key=lambda finding: (book[finding.rule][0], finding.pipeline, finding.node))
     wanted: list[tuple[Rule, Finding]] = []
     left: list[Left] = []
     for finding in failing:
         rule = book[finding.rule][1]
-        reason = _barred(rule, finding, safety)
+        reason = _barred(rule, finding, safety, state)
         if reason is None:
             wanted.append((rule, finding))
         else:
             left.append(_left(finding, *reason))
     left += _compose(state, wanted)
-    changes = ordered(_changes(state))
-    left += _lost(state)
+    made = {key: _change(state, key) for key in state.by}
+    changes = ordered(change for change in made.values() if change is not None)
     kept = changes if max_changes is None else changes[:max_changes]
-    left += _over_limit(changes[len(kept) :], {change.id for change in kept}, state)
+    left += _dropped(state, made, {change.id for change in kept})
     return Plan(kept, tuple(_once(left)), _drawn_from(listed), _now(), __version__, safety)
 
 
-def _barred(rule: Rule, finding: Finding, safety: Safety) -> tuple[str, Text] | None:
+def _places(snapshots: Iterable[Snapshot]) -> dict[Thing, list[tuple[str, str]]]:
+    """Return where each resource stands: the pipelines and nodes."""
+    found: dict[Thing, list[tuple[str, str]]] = {}
+    for snapshot in snapshots:
+        for node, resource in snapshot.resources.items():
+            found.setdefault(_thing(resource), []).append((snapshot.pipeline.name, node))
+    return found
+
+
+def _thing(resource: Resource) -> Thing:
+    return resource.node.account.id, resource.node.kind, resource.arn or resource.node.id
+
+
+def _barred(rule: Rule, finding: Finding, safety: Safety, state: _Draft) -> tuple[str, Text] | None:
     """Return why a finding is not even tried, or `None`."""
     if finding.waiver is not None:
         reason = finding.waiver.reason
@@ -79,7 +96,21 @@ def _barred(rule: Rule, finding: Finding, safety: Safety) -> tuple[str, Text] | 
         return "manual", rule.fix.steps or REASONS["manual"]
     if rule.fix.safety is Safety.REVIEW and safety is Safety.SAFE:
         return "review", REASONS["review"]
-    return None if finding.fixable else ("unread", REASONS["unread"])
+    return None if finding.fixable else ("unread", _unread(rule, finding, state))
+
+
+def _unread(rule: Rule, finding: Finding, state: _Draft) -> Text:
+    """Say which facet a fix would change and why it is not known."""
+    resources = state.snapshots[finding.pipeline].resources
+    for edit in rule.fix.edits if rule.fix else ():
+        resource = resources.get(edit.node or finding.node)
+        if resource is not None and edit.facet in resource.unread:
+            return _not_known(f"{edit.node or finding.node}.{edit.facet}", resource.unread[edit.facet])
+    return REASONS["unread"]
+
+
+def _not_known(route: str, unread: Unread) -> Text:
+    return Text(f"{route} is not known: {unread}.", f"{route} を読み取れませんでした（{unread}）。")
 
 
 def _compose(state: _Draft, wanted: list[tuple[Rule, Finding]]) -> list[Left]:
@@ -107,8 +138,7 @@ def _mend(state: _Draft, rule: Rule, finding: Finding) -> Left | None:
             _begin(state, key, pair, finding)
             _vet(state.targets[key], pair[1], state.before[key], after)
     except NotRead as gap:
-        sentence = f"{gap.route} is not known: {gap.unread}."
-        return _left(finding, "unread", Text(sentence, f"{gap.route} を読み取れませんでした（{gap.unread}）。"))
+        return _left(finding, "unread", _not_known(gap.route, gap.unread))
     except Refused as refusal:
         return _left(finding, "refused", Text(_sentence(refusal.sentence), _sentence(refusal.sentence)))
     if not made and not _credit(state, rule, finding):
@@ -134,8 +164,7 @@ def _unchanged(snapshot: Snapshot, pair: tuple[str, str], after: Json) -> bool:
 
 def _key(snapshot: Snapshot, pair: tuple[str, str]) -> Key:
     node, facet = pair
-    resource = snapshot.resources[node]
-    return resource.node.account.id, resource.node.kind, resource.arn or resource.node.id, facet
+    return _thing(snapshot.resources[node]), facet
 
 
 def _begin(state: _Draft, key: Key, pair: tuple[str, str], finding: Finding) -> None:
@@ -172,12 +201,7 @@ def _calls(target: Target, facet: str, before: Json, after: Json) -> tuple[Call,
 
 def _standing(state: _Draft, key: Key) -> list[tuple[Snapshot, str]]:
     """Return where a document stands: every snapshot and node of its resource."""
-    return [
-        (snapshot, node)
-        for snapshot in state.snapshots.values()
-        for node, resource in snapshot.resources.items()
-        if resource.node.kind == key[1] and _key(snapshot, (node, key[3])) == key
-    ]
+    return [(state.snapshots[pipeline], node) for pipeline, node in state.places[key[0]]]
 
 
 def _spread(state: _Draft, key: Key, facet: str, after: Json) -> None:
@@ -197,12 +221,8 @@ def _credit(state: _Draft, rule: Rule, finding: Finding) -> bool:
     return bool(keys)
 
 
-def _changes(state: _Draft) -> list[Change]:
-    return [change for key in state.by if (change := _change(state, key)) is not None]
-
-
 def _change(state: _Draft, key: Key) -> Change | None:
-    facet, target, before = key[3], state.targets[key], state.before[key]
+    facet, target, before = key[1], state.targets[key], state.before[key]
     standing = _standing(state, key)
     snapshot, node = next((one, name) for one, name in standing if facet in one.resources[name].facets)
     after = state.snapshots[snapshot.pipeline.name].resources[node].facets[facet]
@@ -242,24 +262,15 @@ def _joined(texts: Iterable[Text | None]) -> Text | None:
     return Text(" ".join(text.en for text in known), "".join(text.ja for text in known)) if known else None
 
 
-def _lost(state: _Draft) -> list[Left]:
-    sentence = Text("AWS has no call that makes this change.", "この変更を行う API がありません。")
-    return [
-        _left(finding, "refused", sentence)
-        for key, pairs in state.by.items()
-        if _change(state, key) is None
-        for _, finding in pairs
-    ]
-
-
-def _over_limit(cut: Iterable[Change], kept: set[str], state: _Draft) -> list[Left]:
-    lost = {change.id for change in cut} - kept
-    return [
-        _left(finding, "limit", REASONS["limit"])
-        for key, pairs in state.by.items()
-        if (change := _change(state, key)) is not None and change.id in lost
-        for _, finding in pairs
-    ]
+def _dropped(state: _Draft, made: Mapping[Key, Change | None], kept: set[str]) -> Iterator[Left]:
+    """Yield the findings whose changes are no changes to AWS, or are over the limit."""
+    for key, change in made.items():
+        for _, finding in state.by[key]:
+            if change is None:
+                sentence = Text("AWS has no call that makes this change.", "この変更を行う API がありません。")
+                yield _left(finding, "refused", sentence)
+            elif change.id not in kept:
+                yield _left(finding, "limit", REASONS["limit"])
 
 
 def _left(finding: Finding, reason: str, sentence: Text) -> Left:

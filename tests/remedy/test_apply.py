@@ -206,7 +206,7 @@ def test_a_lost_answer_is_looked_up(misset, aws, tmp_path, fault):
     outcome = go(plan, aws, tmp_path)
     assert outcome.complete
     (result,) = [one for one in outcome.results if one.change.facet == "Replication"]
-    assert "lost" in result.why
+    assert "AWS shows the change" in result.why
 
 
 def test_a_lost_call_that_aws_does_not_show_stays_unknown(misset, aws, tmp_path):
@@ -303,3 +303,31 @@ def test_a_change_in_several_calls_that_stops_half_way_is_told_and_finished(
     with reopen(run) as journal:
         assert resume(run, aws, journal, patience=QUICK).complete
     assert world.plan(aws, rules=(base, second)).changes == ()
+
+
+def test_two_that_apply_the_same_plan_at_once_both_find_it_done(misset, clients, aws, tmp_path):
+    clients("lambda").remove_permission(FunctionName="on-export", StatementId="exports")
+    plan = world.plan(aws)
+    (grant,) = [
+        change for change in plan.changes if change.facet == "Policy" and change.target.kind == "lambda.function"
+    ]
+
+    class Racing:
+        """A door through which somebody else makes the call a moment earlier."""
+
+        def ask(self, account, region):
+            return aws.ask(account, region)
+
+        def tell(self, account, region):
+            def call(one):
+                if one.operation == "AddPermission":
+                    aws.tell(account, region)(one)
+                return aws.tell(account, region)(one)
+
+            return call
+
+    with begin(plan, tmp_path) as journal:
+        outcome = apply(plan, Racing(), journal, patience=QUICK)
+    assert outcome.complete
+    (result,) = [one for one in outcome.results if one.change.id == grant.id]
+    assert "ResourceConflictException" in result.why
