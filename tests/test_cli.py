@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from auditor.aws.plain_client import client as plain_client
-from auditor.demo import PIPELINE, _PROFILES
+from auditor.demo import _PROFILES, PIPELINE
 from auditor.standin import serve
 from auditor.standin.pipeline import build_golden, build_misset
 
@@ -143,7 +143,9 @@ def test_all_mistakes_of_all_files_come_at_once(golden, tmp_path):
 
 
 def test_a_wrong_account_is_never_read(golden, server, tmp_path):
-    (tmp_path / "aws").write_text((golden / "aws").read_text(encoding="utf-8").replace(ANALYTICS, "999900001111"), encoding="utf-8")
+    (tmp_path / "aws").write_text(
+        (golden / "aws").read_text(encoding="utf-8").replace(ANALYTICS, "999900001111"), encoding="utf-8"
+    )
     (tmp_path / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")
     server.clear()
     done = run(tmp_path, "audit", "pipeline.yaml", "--format", "json")
@@ -161,7 +163,16 @@ def test_help_is_fast_because_it_imports_little():
 def test_an_audit_of_a_snapshot_needs_no_boto3(golden):
     assert run(golden, "snapshot", "pipeline.yaml", "-o", "night.json").returncode == 0
     live = json.loads(run(golden, "audit", "pipeline.yaml", "--format", "json").stdout)
-    again = run(golden, "audit", "pipeline.yaml", "--source", "snapshot:night.json", "--format", "json", AWS_CONFIG_FILE="/nowhere")
+    again = run(
+        golden,
+        "audit",
+        "pipeline.yaml",
+        "--source",
+        "snapshot:night.json",
+        "--format",
+        "json",
+        AWS_CONFIG_FILE="/nowhere",
+    )
     saved = json.loads(again.stdout)
     assert again.returncode == 0, again.stderr
     assert saved["findings"] == live["findings"]

@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.engine import evaluate, judge
+from auditor.files import parse_yaml
 from auditor.model import Account, Node, Pipeline, Resource, Severity, Snapshot, Unread, Verdict
 from auditor.predicates import PREDICATES
 from auditor.rulebook import read as read_rule
-from auditor.files import parse_yaml
 
 HEAD = """
 id: {name}
@@ -111,7 +111,11 @@ def test_evidence_has_the_concrete_route_and_what_was_found():
     facets = {"Replication": {"Rules": [{"Status": "Enabled"}, {"Status": "Disabled"}]}}
     finding = verdict("check: [{in: Replication.Rules, every: [{at: Status, equals: Enabled}]}]", facets)
     (evidence,) = finding.evidence
-    assert (evidence.route, evidence.wanted, evidence.found) == ("source_bucket.Replication.Rules[1].Status", "Enabled", "Disabled")
+    assert (evidence.route, evidence.wanted, evidence.found) == (
+        "source_bucket.Replication.Rules[1].Status",
+        "Enabled",
+        "Disabled",
+    )
 
 
 def test_a_failing_some_shows_the_item_that_came_closest():
