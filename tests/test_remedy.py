@@ -444,6 +444,20 @@ def test_the_folder_is_that_of_the_xdg_specification(tmp_path, monkeypatch):
     assert folder() == tmp_path / "home" / ".local" / "state" / "auditor" / "runs"
 
 
+def test_a_run_of_another_version_can_still_be_rolled_back(tmp_path):
+    """Another version may write the same document by other calls; a plan is refused then, a journal is not."""
+    plan = drafted()
+    older = replace(
+        plan, changes=tuple(replace(one, do=(replace(one.do[0], region="us-east-1"),)) for one in plan.changes)
+    )
+    with pytest.raises(SourceError):
+        load(write(tmp_path, dump(older)))
+    with begin(older, tmp_path):
+        pass
+    (run,) = runs(tmp_path)
+    assert [change.do for change in run.plan.changes] == [change.do for change in plan.changes]
+
+
 def test_two_processes_never_work_on_one_run(tmp_path):
     with begin(drafted(), tmp_path):
         (run,) = runs(tmp_path)
@@ -539,3 +553,32 @@ def test_a_full_disk_stops_before_the_call(tmp_path, monkeypatch):
         monkeypatch.setattr("auditor.remedy.journal._write_whole", full)
         with pytest.raises(UsageError, match="no space left"):
             journal.write("about", change="aa")
+
+
+# --- golden examples --------------------------------------------------------------------------------------------------
+
+
+def example():
+    return replace(drafted(), made_at="2026-01-15T09:30:00Z", version="0.1.0")
+
+
+def test_the_example_of_plan_v1_is_what_a_plan_looks_like():
+    file = shipped("reports") / "examples" / "plan-v1.json"
+    assert json.loads(file.read_text(encoding="utf-8")) == dump(example()), (
+        "python -m tests.remedy.examples writes it anew"
+    )
+    assert dump(load(file)) == dump(example())
+
+
+def test_the_example_of_journal_v1_is_what_a_journal_looks_like(tmp_path):
+    file = shipped("reports") / "examples" / "journal-v1.jsonl"
+    lines = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+    validator = Draft202012Validator(load_json(shipped("reports") / "schemas" / "journal-v1.json").value)
+    for line in lines:
+        validator.validate(line)
+    assert lines[0]["plan"] == dump(example())
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / f"{lines[0]['run']}.jsonl").write_text(file.read_text(encoding="utf-8"))
+    (run,) = runs(tmp_path)
+    assert run.state == "rolled_back"
+    assert [entry.event for entry in run.entries] == [line["event"] for line in lines]

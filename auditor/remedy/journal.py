@@ -165,7 +165,7 @@ class Journal:
 def begin(plan: Plan, state_dir: Path | None = None) -> Journal:
     """Return a new journal whose first line, already on the disk, holds the whole plan. Raises `UsageError`."""
     place = folder(state_dir)
-    name = f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(4)}"
+    name = new_id()
     path = place / f"{name}.jsonl"
     try:
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -178,6 +178,11 @@ def begin(plan: Plan, state_dir: Path | None = None) -> Journal:
     journal = Journal(path, handle, (), _BEGINNING, fresh_line=True)
     journal.write("begin", version=VERSION, run=name, plan=dump(plan))
     return journal
+
+
+def new_id() -> str:
+    """Return a run's id: when it began (UTC, to the microsecond), so that ids sort by time, and eight random digits."""
+    return f"{datetime.now(timezone.utc):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(4)}"
 
 
 def reopen(run: Run) -> Journal:
@@ -248,7 +253,7 @@ def _read(path: Path) -> Run | None:
     first = entries[0].data
     if entries[0].event != "begin" or first.get("version") != VERSION or first.get("run") != path.stem:
         raise _broken(path, 1, f"it does not begin a {VERSION} of this run")
-    return Run(path.stem, path, restored(first["plan"]), entries, not whole, _is_locked(path))
+    return Run(path.stem, path, restored(first["plan"], shown=False), entries, not whole, _is_locked(path))
 
 
 def _lines(path: Path) -> tuple[tuple[Entry, ...], str, bool]:
