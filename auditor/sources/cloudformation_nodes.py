@@ -10,7 +10,8 @@ from auditor.kinds.cloudformation import ATTACHED, KIND_OF, SPELLINGS
 from auditor.kinds.parts import text
 from auditor.model import Account, Node, Unread
 from auditor.sources.cloudformation_names import IDENTITIES, bare, function_name, generated
-from auditor.sources.cloudformation_template import Template
+from auditor.sources.cloudformation_sam import INSTALL, SAM
+from auditor.sources.cloudformation_template import Template, Written
 from auditor.sources.cloudformation_values import Reading, Stack
 
 ALIAS, KEY_ALIAS = "AWS::Lambda::Alias", "AWS::KMS::Alias"
@@ -33,6 +34,18 @@ class Site:
     managed: list[str] = field(default_factory=list)
     aliases: dict[str, str] = field(default_factory=dict)
     """Names of KMS aliases, and the key that each stands for as the template refers to it."""
+    exported: dict[str, Written] | None = None
+
+    def exports(self) -> Mapping[str, Written]:
+        """Return the values of the template's outputs by the name of their export, where that is known."""
+        if self.exported is None:
+            self.exported = {}
+            for output in self.template.outputs.values():
+                name, value = (output.get("Export") or output).get("Name"), output.get("Value")
+                said = self.base.resolve(name) if name is not None and value is not None else None
+                if said is not None and value is not None and isinstance(said.value, str):
+                    self.exported[said.value] = value
+        return self.exported
 
     @property
     def template(self) -> Template:
@@ -40,9 +53,14 @@ class Site:
         return self.stack.template
 
 
-def site(stack: Stack) -> Site:
-    """Return a stack with its resources indexed; those whose condition is false are not there."""
-    made = Site(stack, Reading(stack))
+def bare_site(stack: Stack) -> Site:
+    """Return a stack whose resources are still to be indexed."""
+    return Site(stack, Reading(stack))
+
+
+def index(made: Site) -> None:
+    """Index a stack's resources by name and by what they add to; those whose condition is false are not there."""
+    stack = made.stack
     for logical in stack.template.resources:
         kind = stack.type_of(logical)
         if stack.exists(logical) is False:
@@ -55,7 +73,6 @@ def site(stack: Stack) -> Site:
             made.free.append(logical)
         if kind == _MANAGED:
             made.managed.append(logical)
-    return made
 
 
 def _index(made: Site, logical: str, kind: str) -> None:
@@ -68,7 +85,7 @@ def _index(made: Site, logical: str, kind: str) -> None:
 
 
 def _attach(made: Site, logical: str, kind: str, name: str) -> None:
-    part = made.base.property(logical, name)
+    part = made.base.value_of(logical, name)
     for one in part.items() if part is not None and isinstance(part.value, list) else [part]:
         said = text(one).value if one is not None else None
         if isinstance(said, str):
@@ -141,6 +158,8 @@ def _by_address(node: Node, address: str, sites: tuple[Site, ...]) -> Located | 
     if not holders:
         files = ", ".join(one.template.file for one in sites)
         return Unread("NotInTemplate", detail=f"{files} has no resource {address}.{_macros(sites)}")
+    if not right and holders[0].template.macro:
+        return changed(holders[0].template, f"{address} at {holders[0].template.resources[address].place}")
     if not right:
         place, kind = holders[0].template.resources[address].place, holders[0].stack.type_of(address)
         return Unread("NotInTemplate", detail=f"{address} at {place} is {kind}, not {' or '.join(types)}.")
@@ -162,7 +181,7 @@ def _checked(node: Node, one: Site, logical: str) -> Located | Unread:
         condition = one.template.resources[logical].value["Condition"]
         return Unread("NotInTemplate", detail=f"{logical} at {place} is not made: the condition {condition} is false.")
     if one.template.macro:
-        return Unread("Macro", detail=f"The macro {one.template.macro} may change {logical} at {place}.")
+        return changed(one.template, f"{logical} at {place}")
     if one.stack.type_of(logical) == ALIAS:
         return _of_alias(node, one, logical)
     given, wanted = one.base.given_name(logical), wanted_name(node)
@@ -176,6 +195,12 @@ def _checked(node: Node, one: Site, logical: str) -> Located | Unread:
         return Located(node, one, logical, wanted + suffix)
     name = given if isinstance(given, str) else one.stack.stand_in(logical)
     return Located(node, one, logical, name + suffix, stands_in=True, unresolved=isinstance(given, Unread))
+
+
+def changed(template: Template, what: str) -> Unread:
+    """Say that a macro may make anything of a resource."""
+    hint = f" {INSTALL}" if template.macro == SAM else ""
+    return Unread("Macro", detail=f"The macro {template.macro} may change {what}.{hint}")
 
 
 def _of_alias(node: Node, one: Site, logical: str) -> Located | Unread:
@@ -217,7 +242,7 @@ def _missing(node: Node, name: str, sites: tuple[Site, ...]) -> Unread:
 
 
 def _macros(sites: tuple[Site, ...]) -> str:
-    loops = [loop for one in sites for loop in one.template.loops]
+    loops = [loop for one in sites for loop in (*one.template.loops, *filter(None, [one.template.macro]))]
     return f" What {', '.join(loops)} makes is not known." if loops else ""
 
 

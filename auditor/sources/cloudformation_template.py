@@ -11,10 +11,10 @@ from pathlib import Path
 from auditor.errors import InputError, Mistake, Place, SourceError
 from auditor.files import Document, did_you_mean, load_json, parse_json, parse_yaml, read_text, shown
 from auditor.files.document import Spot, Step
-from auditor.model import Json
+from auditor.model import EMPTY, Json
+from auditor.sources.cloudformation_sam import SAM, expanded, is_serverless
 
 TEMPLATE_BYTES = 64_000_000
-SAM = "AWS::Serverless-2016-10-31"
 # Transforms that leave all resources as they are written, or add functions that are read here.
 _HARMLESS = frozenset(
     {SAM, "AWS::LanguageExtensions", "AWS::CodeDeployBlueGreen", "AWS::SecretsManager-2020-07-23"}
@@ -77,12 +77,16 @@ class Template:
     """The keys of `Fn::ForEach` and `Fn::Transform` among the resources: what they make is not known."""
 
 
-def load(path: Path) -> Template:
-    """Return a template of at most 64 MB. Raises `SourceError` with all mistakes."""
+def load(path: Path, given: Mapping[str, str] = EMPTY, region: str = "us-east-1") -> Template:
+    """Return a template of at most 64 MB, expanded if it is one of AWS SAM. Raises `SourceError` with all mistakes."""
     try:
-        return template(parse(read_text(path, limit=TEMPLATE_BYTES), str(path)))
+        document = parse(read_text(path, limit=TEMPLATE_BYTES), str(path))
     except InputError as error:
         raise SourceError(error.mistakes) from None
+    if not is_serverless(document.value):
+        return template(document)
+    made = expanded(document, given, region)
+    return template(document if made is None else made, macro="" if made is not None else SAM)
 
 
 def parse(source: str, file: str) -> Document:
@@ -111,8 +115,8 @@ def _attribute(value: Json) -> Json:
     return {"Fn::GetAtt": value}
 
 
-def template(document: Document) -> Template:
-    """Return a document as a template. Raises `SourceError` when it is none."""
+def template(document: Document, macro: str = "") -> Template:
+    """Return a document as a template; `macro` is one that was not carried out. Raises `SourceError` when it is none."""
     whole = Written(document.value, document.spot, document.file)
     if not isinstance(whole.value, Mapping) or not isinstance(whole.value.get("Resources"), Mapping):
         raise SourceError([_foreign(whole)])
@@ -134,7 +138,7 @@ def template(document: Document) -> Template:
         sections["Conditions"],
         resources,
         sections["Outputs"],
-        _macro(whole.get("Transform")),
+        macro or _macro(whole.get("Transform")),
         loops,
     )
 
@@ -158,7 +162,7 @@ def _resource_mistakes(name: str, one: Written) -> Iterator[Mistake]:
         yield Mistake(one.place, f"The resource {shown(name)} must be a mapping with `Type` and `Properties`.")
     elif not isinstance(one.value.get("Type"), str):
         yield Mistake(one.place, f"The resource {shown(name)} has no `Type`.")
-    elif not isinstance(one.value.get("Properties", {}), Mapping):
+    elif not isinstance(one.value.get("Properties") or {}, Mapping):
         part = one.get("Properties")
         yield Mistake(part.place if part else one.place, f"The `Properties` of {shown(name)} must be a mapping.")
     elif not isinstance(one.value.get("Condition", ""), str):
