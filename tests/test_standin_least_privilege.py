@@ -44,6 +44,7 @@ def clients(standin):
     yield client
     for each in made:
         each.close()
+    standin.reset()
 
 
 @pytest.fixture

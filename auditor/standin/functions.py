@@ -1,4 +1,4 @@
-"""Lambda resource policies as AWS keeps them: one per qualifier, each statement id once, with a revision."""
+"""Lambda as AWS keeps it: a policy per qualifier, each statement id once, revisions, dead-letter targets."""
 
 from __future__ import annotations
 
@@ -7,16 +7,21 @@ import uuid
 from typing import Any
 from urllib.parse import unquote
 
-from auditor.standin.patch import wrap
+from auditor.standin.patch import memory, wrap
+
+_DEAD_LETTERS = "DeadLetterConfig"
 
 
 def install() -> None:
-    """Repair moto's add_permission, remove_permission and get_policy."""
-    from moto.awslambda.models import LambdaBackend
+    """Repair moto's permissions and configurations of functions."""
+    from moto.awslambda.models import LambdaBackend, LambdaFunction
     from moto.awslambda.responses import LambdaResponse
 
     wrap(LambdaBackend, "add_permission", _add)
     wrap(LambdaBackend, "get_policy", lambda _: _get)
+    wrap(LambdaBackend, "create_function", _created)
+    wrap(LambdaFunction, "update_configuration", _updated)
+    wrap(LambdaFunction, "get_configuration", _configured)
     wrap(LambdaResponse, "remove_permission", lambda _: _remove)
 
 
@@ -88,6 +93,36 @@ def _get(self: Any, function_name: str, qualifier: str | None = None) -> str:
         raise _error("ResourceNotFoundException", "The resource you requested does not exist.", 404)
     policy = {"Version": "2012-10-17", "Id": "default", "Statement": statements}
     return json.dumps({"Policy": json.dumps(policy), "RevisionId": _revision(function)})
+
+
+def _created(original: Any) -> Any:
+    """Keep the dead-letter target, which moto loses."""
+
+    def create(self: Any, spec: dict[str, Any]) -> Any:
+        function = original(self, spec)
+        memory(function)[_DEAD_LETTERS] = spec.get(_DEAD_LETTERS)
+        return function
+
+    return create
+
+
+def _updated(original: Any) -> Any:
+    def update(self: Any, config_updates: dict[str, Any]) -> Any:
+        if _DEAD_LETTERS in config_updates:
+            memory(self)[_DEAD_LETTERS] = config_updates[_DEAD_LETTERS]
+        return original(self, config_updates)
+
+    return update
+
+
+def _configured(original: Any) -> Any:
+    def configuration(self: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = original(self, *args, **kwargs)
+        target = memory(self).get(_DEAD_LETTERS) or {}
+        # An empty target takes the queue away.
+        return answer | ({_DEAD_LETTERS: target} if target.get("TargetArn") else {})
+
+    return configuration
 
 
 def _check_revision(function: Any, revision: str | None) -> None:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
+from auditor.errors import UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
 def wrap(owner: Any, name: str, make: Callable[[Any], Any]) -> None:
-    """Set `owner.name` to `make(original)`; raise AttributeError when moto no longer has that name."""
-    original = getattr(owner, name)
+    """Set `owner.name` to `make(original)`; raise UsageError when this moto does not have that name."""
+    original = getattr(owner, name, None)
+    if original is None:
+        where = getattr(owner, "__qualname__", getattr(owner, "__name__", owner))
+        raise UsageError(f"The installed moto has no {where}.{name}.", "pip install 'auditor[demo]'.")
     setattr(owner, name, functools.wraps(original)(make(original)))
 
 

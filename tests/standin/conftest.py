@@ -1,4 +1,4 @@
-"""One stand-in server for all tests of this folder, emptied before each."""
+"""One stand-in server for all tests of this folder, emptied before and after each."""
 
 import functools
 
@@ -21,11 +21,19 @@ def server():
 @pytest.fixture
 def standin(server):
     server.reset()
-    return server
+    yield server
+    # Other servers of this process share its AWS and its switches.
+    server.reset()
+
+
+@pytest.fixture(scope="session")
+def session():
+    """One session for all tests: it keeps the service models that clients are made from."""
+    return boto3.Session()
 
 
 @pytest.fixture
-def clients(standin):
+def clients(standin, session):
     """A client factory: service, account (or a whole key pair) and Region."""
     made = {}
 
@@ -34,8 +42,8 @@ def clients(standin):
         name = (service, region, *sorted(credentials.items()))
         if name not in made:
             config = Config(retries={"total_max_attempts": 1}, read_timeout=20)
-            session = boto3.Session(region_name=region, **credentials)
-            made[name] = session.client(service, endpoint_url=standin.url, config=config)
+            place = {"region_name": region, "endpoint_url": standin.url}
+            made[name] = session.client(service, config=config, **place, **credentials)
             if service == "s3control":
                 made[name].meta.events.register("before-sign.s3-control", functools.partial(_plain_host, standin.url))
         return made[name]

@@ -130,14 +130,20 @@ def test_the_least_policy_is_enough(world, role):
     assert {call: message for call, message in told.items() if message} == {}
 
 
-@pytest.mark.parametrize("call", CALLS, ids=lambda call: call["call"])
-def test_every_action_is_needed_and_named(world, role, call):
-    for action in call["needs"]:
+def test_every_action_is_needed_and_named(world, role):
+    """A call that lacks one of its actions is refused and changes nothing, so all can be made in one world."""
+    wrong = {}
+    for action in ACTIONS:
         client = role(policy(allow([each for each in ACTIONS if each != action], "*")))
-        message = make(call, client, world)
-        assert message is not None
-        if message not in ("Forbidden", ""):
-            assert f"not authorized to perform: {action} on resource" in message
+        for call in CALLS:
+            if action not in call["needs"]:
+                continue
+            message = make(call, client, world)
+            # HEAD has no body to say it in.
+            told = message == "Forbidden" or f"not authorized to perform: {action} on resource" in (message or "")
+            if not told:
+                wrong[call["call"], action] = message
+    assert wrong == {}
 
 
 def test_scope_and_explicit_deny(world, role):

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import boto3
 from moto import mock_aws
@@ -30,3 +32,14 @@ def test_install_repairs_mock_aws():
     """In a process of its own: mock_aws would take over the server of the other tests."""
     run = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False)
     assert run.stdout.split() == ["AccessDenied", "12"], run.stderr
+
+
+def test_another_moto_is_refused_with_a_sentence():
+    from auditor.errors import UsageError
+    from auditor.standin.patch import wrap
+
+    class Changed:
+        """A class of a moto that was rewritten."""
+
+    with pytest.raises(UsageError, match=r"The installed moto has no .*Changed\.put"):
+        wrap(Changed, "put", lambda original: original)

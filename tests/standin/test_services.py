@@ -85,6 +85,16 @@ def test_revisions(function, refused):
     assert refused(function.remove_permission, **remove) == "ResourceNotFoundException"
 
 
+def test_dead_letters_have_their_target(function):
+    arn = "arn:aws:sqs:ap-northeast-1:111122223333:dead"
+    read = function.get_function_configuration
+    assert "DeadLetterConfig" not in read(FunctionName="f")
+    function.update_function_configuration(FunctionName="f", DeadLetterConfig={"TargetArn": arn})
+    assert read(FunctionName="f")["DeadLetterConfig"] == {"TargetArn": arn}
+    function.update_function_configuration(FunctionName="f", DeadLetterConfig={"TargetArn": ""})
+    assert "DeadLetterConfig" not in read(FunctionName="f")
+
+
 def test_setting_another_attribute_leaves_the_queue_policy(clients, refused):
     sqs = clients("sqs")
     url = sqs.create_queue(QueueName="q", Attributes={"Policy": json.dumps(ALLOW)})["QueueUrl"]
