@@ -1,0 +1,1 @@
+"""What a run costs: calls, seconds, memory; `python -m tests.benchmarks` measures and prints it."""
