@@ -33,3 +33,11 @@ def common(target: Target, name: str, resource_arn: str | None) -> dict[str, Jso
     if not target.id:
         return always
     return {**({"Arn": resource_arn} if resource_arn else {}), "Name": name, **always}
+
+
+def function_of(name: str) -> tuple[str, str]:
+    """Return the bare name and the qualifier (empty: none) of a function's name, partial ARN or ARN."""
+    parts = name.split(":")
+    if "function" in parts[:-1]:
+        parts = parts[parts.index("function") + 1 :]
+    return parts[0], parts[1] if len(parts) > 1 else ""

@@ -1,0 +1,124 @@
+"""A plan or state as `terraform show -json` writes it: what will be there, what goes, and the configuration behind it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from auditor.model import EMPTY, Json, Unread
+
+_KEYS = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|\d+)\]')
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Instance:
+    """One instance of a resource or data source.
+
+    `module` is the address of the module instance that it lies in (empty: the root), `block` the address of its block in
+    the configuration, which has no keys. `actions` are the plan's (`no-op`, `create`, `update`, `delete`, `read`, …), none
+    in a state. `values` are its attributes as far as they are known, beside what is `unknown` and what is `sensitive`.
+    """
+
+    address: str
+    module: str
+    block: str
+    mode: str
+    type: str
+    name: str
+    key: str | int | None
+    actions: tuple[str, ...] = ()
+    values: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
+    unknown: Json = None
+    sensitive: Json = None
+
+    @property
+    def made(self) -> bool:
+        """Tell whether the plan makes the resource, for the first time or anew."""
+        return "create" in self.actions
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Return the names of the attributes that are known, or will be."""
+        later = self.unknown if isinstance(self.unknown, Mapping) else EMPTY
+        return frozenset(self.values) | frozenset(later)
+
+    def attribute(self, name: str) -> Json:
+        """Return an attribute, with an `Unread` where it is not known yet or sensitive; `None` when it is null."""
+        later = self.unknown.get(name) if isinstance(self.unknown, Mapping) else self.unknown is True
+        secret = self.sensitive.get(name) if isinstance(self.sensitive, Mapping) else self.sensitive is True
+        value = self.values.get(name)
+        if not later and not secret:
+            return value
+        return _marked(value, later, secret, f"{self.address}: {name}")
+
+
+def _marked(value: Json, later: Json, secret: Json, where: str) -> Json:
+    if later is True:
+        return Unread("KnownAfterApply", detail=f"{where} is known only after apply.")
+    if secret is True:
+        return Unread("Sensitive", detail=f"{where} is marked as sensitive, so it is not looked at.")
+    if isinstance(value, Mapping) or (value is None and isinstance(later, Mapping) and later):
+        known, soon, hidden = (one if isinstance(one, Mapping) else EMPTY for one in (value, later, secret))
+        return {
+            name: _marked(known.get(name), soon.get(name), hidden.get(name), f"{where}.{name}")
+            for name in (*known, *(name for name in soon if name not in known))
+        }
+    if isinstance(value, list) or (value is None and isinstance(later, list) and later):
+        known_items, soon_items, hidden_items = (one if isinstance(one, list) else [] for one in (value, later, secret))
+        length = max(len(known_items), len(soon_items))
+        return [
+            _marked(_at(known_items, index), _at(soon_items, index), _at(hidden_items, index), f"{where}[{index}]")
+            for index in range(length)
+        ]
+    return value
+
+
+def _at(items: list[Json], index: int) -> Json:
+    return items[index] if index < len(items) else None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """A block of the configuration: its expressions, the provider it uses, and what it is repeated for."""
+
+    expressions: Mapping[str, Json]
+    provider: str
+    repeated: Json = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Module:
+    """A module of the configuration: its calls of other modules, and the expressions of its outputs."""
+
+    calls: Mapping[str, Mapping[str, Json]]
+    outputs: Mapping[str, Json]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """A file that `terraform show -json` wrote.
+
+    `instances` will be there after apply (data sources too), `gone` will not. `whole`: the file tells all that its
+    configuration manages; else what it does not have may still be there. `blocks` and `modules` are by address without
+    keys; a state has none. `providers` are the expressions of provider configurations by their key.
+    """
+
+    file: str
+    instances: tuple[Instance, ...]
+    gone: tuple[Instance, ...]
+    whole: bool
+    blocks: Mapping[str, Block] = field(default_factory=lambda: EMPTY)
+    modules: Mapping[str, Module] = field(default_factory=lambda: EMPTY)
+    providers: Mapping[str, Mapping[str, Json]] = field(default_factory=lambda: EMPTY)
+    variables: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
+
+    @property
+    def configured(self) -> bool:
+        """Tell whether the configuration is in the file, as it is in a plan and is not in a state."""
+        return bool(self.modules)
+
+
+def without_keys(address: str) -> str:
+    """Return an address without the keys of `count` and `for_each`."""
+    return _KEYS.sub("", address)
