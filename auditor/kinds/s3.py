@@ -164,7 +164,8 @@ _STATE = facets(
     ),
     Facet(
         "RequestPayment",
-        whole("GetBucketRequestPayment"),
+        # An S3 that answers that it knows no Requester Pays has no bucket with it: the owner pays.
+        whole("GetBucketRequestPayment", "NotImplemented"),
         ("s3:GetBucketRequestPayment",),
         Shape("api", "s3", "GetBucketRequestPayment"),
         ("s3:GetBucketRequestPayment",),
