@@ -12,7 +12,7 @@ from auditor.files import read_text, shipped
 from auditor.model import Text
 from auditor.rule import Rule
 
-_MADE = "<!-- Made by `auditor rules docs --index`; edit the rules, not this page. -->"
+_MADE = "<!-- Made by `auditor rules docs`; edit the rules, not this page. -->"
 _COLUMNS = {
     "id": Text("Rule", "ルール"),
     "title": Text("What must hold", "成り立つべきこと"),

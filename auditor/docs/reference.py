@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from auditor.docs.words import cell, code, fenced, inline, prose
 from auditor.edits import EDITS
+from auditor.errors import UsageError
+from auditor.files import closest, did_you_mean
 from auditor.kinds import KINDS
 from auditor.model import NODES, Json, Text
 from auditor.predicates import PREDICATES
@@ -41,15 +43,35 @@ def reference(lang: str = "en", level: int = 2) -> str:
     )
 
 
+def entry(word: str, lang: str = "en") -> str:
+    """Return what the reference says of one predicate, edit or facet; raises `UsageError` for any other word."""
+    rows = [table[word] for table in (PREDICATES, EDITS) if word in table]
+    lines = [line for row in rows for line in _explained(row, lang, 2)]
+    for kind in KINDS.values():
+        if word in kind.facets:
+            facet = kind.facets[word]
+            actions = ", ".join(code(action) for action in facet.permissions)
+            lines += [f"## {kind.name}: {facet.name}", "", prose(facet.doc.say(lang)), "", actions, ""]
+    if not lines:
+        known = [*PREDICATES, *EDITS, *(facet for kind in KINDS.values() for facet in kind.facets)]
+        hint = did_you_mean(word, known) if closest(word, known) else " `auditor rules reference` lists all of them."
+        raise UsageError(f"There is no predicate, edit or facet `{word}`.", hint.strip())
+    return "\n".join(lines)
+
+
+def _explained(row: Json, lang: str, level: int) -> list[str]:
+    parameter = f"{_say('parameter', lang)}: {form(row.schema)}"
+    return [f"{'#' * level} {row.name}", "", prose(row.doc.say(lang)), "", parameter, "", fenced(row.example), ""]
+
+
 def _say(word: str, lang: str) -> str:
     return _HEADINGS[word].say(lang)
 
 
 def _vocabulary(word: str, rows: Mapping[str, Json], lang: str, level: int) -> Iterator[str]:
     yield from (f"{'#' * level} {_say(word, lang)}", "", _say(f"{word}_about", lang), "")
-    for name, row in sorted(rows.items()):
-        yield from (f"{'#' * (level + 1)} {name}", "", prose(row.doc.say(lang)), "")
-        yield from (f"{_say('parameter', lang)}: {form(row.schema)}", "", fenced(row.example), "")
+    for _, row in sorted(rows.items()):
+        yield from _explained(row, lang, level + 1)
 
 
 def _nodes(lang: str, level: int) -> Iterator[str]:

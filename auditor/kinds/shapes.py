@@ -158,9 +158,9 @@ def _head(kind: Kind, name: str) -> Form:
         return form_of(kind.facets[name].shape)
     if name in kind.aliases:
         return _at(kind, kind.aliases[name])
-    if name in _attributes(kind):
+    if name in attributes(kind):
         return TEXT
-    known = list(dict.fromkeys([*kind.facets, *kind.aliases, *_attributes(kind)]))
+    known = list(dict.fromkeys([*kind.facets, *kind.aliases, *attributes(kind)]))
     raise _NowhereError(_sentence(f"{kind.name} has no {name}", name, known))
 
 
@@ -173,7 +173,8 @@ def _attributes_of(name: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*KINDS[name].attributes(example), *common(example, "a", "arn")]))
 
 
-def _attributes(kind: Kind) -> tuple[str, ...]:
+def attributes(kind: Kind) -> tuple[str, ...]:
+    """Return the names of the attributes of a kind that need no reading."""
     return _attributes_of(kind.name)
 
 

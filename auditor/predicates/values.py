@@ -110,7 +110,7 @@ VALUES = (
             "The list (or mapping) has this item, or each of these.",
             "リスト (またはマッピング) がこの項目をすべて含む。",
         ),
-        example="{at: Notification.QueueConfigurations[0].Events, contains: 's3:ObjectCreated:*'}",
+        example="{at: 'Notification.QueueConfigurations[0].Events', contains: 's3:ObjectCreated:*'}",
         whole=True,
     ),
 )

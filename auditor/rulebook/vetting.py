@@ -16,7 +16,8 @@ from auditor.rulebook.checks import check_mistakes, hole_mistakes
 from auditor.rulebook.draft import Draft, Path
 from auditor.rulebook.given import case_mistakes
 
-_STRUCTURE = ("at", "default", "in", "some", "every", "any", "all", "not")
+STRUCTURE = ("at", "default", "in", "some", "every", "any", "all", "not")
+"""The words of a check that are no predicates."""
 
 
 def rule_mistakes(document: Document, parameters: Mapping[str, Json] = EMPTY) -> list[Mistake]:
@@ -57,7 +58,7 @@ def structure() -> Json:
     for name in ("check", "item_check"):
         if name in definitions:
             properties = definitions[name]["properties"]
-            definitions[name]["properties"] = {word: properties[word] for word in _STRUCTURE}
+            definitions[name]["properties"] = {word: properties[word] for word in STRUCTURE}
             definitions[name].pop("additionalProperties", None)
             definitions[name]["properties"]["at"] = {"type": "string", "minLength": 1}
     edit = definitions["fix"]["properties"]["edits"]["items"]
