@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from auditor import __version__
 from auditor.engine import evaluate
-from auditor.model import Finding, Notice, Pipeline, Report, Snapshot, Usage, Verdict
+from auditor.model import Finding, Notice, Pipeline, Report, Severity, Snapshot, Text, Usage, Verdict
 from auditor.predicates import PREDICATES
 from auditor.rule import Rule
 from auditor.rulebook import wanted_facets
@@ -19,6 +19,15 @@ from auditor.waivers import Baseline, apply
 
 if TYPE_CHECKING:
     from auditor.aws import Aws
+
+_CUT_SHORT = Notice(
+    "interrupted",
+    Text(
+        "The run was interrupted: what had been read is judged, everything else is unknown.",
+        "実行は中断されました。読み取り済みのものだけを判定し、残りは不明としています。",
+    ),
+    severity=Severity.HIGH,
+)
 
 Progress = Callable[[int, int], None]
 Needs = Mapping[str, frozenset[tuple[str, str]]]
@@ -52,18 +61,20 @@ def audit(
     *,
     aws: Aws | None = None,
     progress: Progress | None = None,
+    interrupted: Callable[[], bool] | None = None,
 ) -> Report:
     """Return the report of one run.
 
     Reads exactly the facets that the rules need, each once; what could not be read makes unknown findings. With `aws`
-    given, that door is used and left open; otherwise a door is opened for a live run and closed after it.
+    given, that door is used and left open; otherwise a door is opened for a live run and closed after it. Once
+    `interrupted()` is true, what was read is judged, the rest is unknown, and the report says so.
     """
     settings = settings or Settings()
     listed, book = tuple(pipelines), tuple(rules)
     started, begun = datetime.now(timezone.utc), time.monotonic()
     with door(settings, aws) as way:
         before = way.usage() if way is not None else Usage()
-        snapshots = tuple(read(listed, book, settings, way, progress))
+        snapshots = tuple(read(listed, book, settings, way, progress, interrupted))
         after = way.usage() if way is not None else Usage()
     usage = Usage(after.calls - before.calls, after.retries - before.retries)
     findings = [finding for snapshot in snapshots for finding in evaluate(snapshot, book, PREDICATES)]
@@ -85,12 +96,15 @@ def read(
     settings: Settings,
     aws: Aws | None,
     progress: Progress | None = None,
+    interrupted: Callable[[], bool] | None = None,
 ) -> Iterable[Snapshot]:
     """Return one snapshot a pipeline from the sources that the settings name."""
     from auditor import sources
 
     needs: Needs = {one.name: wanted_facets(rules, one, to_fix=settings.to_fix) for one in pipelines}
-    return sources.read(pipelines, needs, settings.sources, aws=aws, options=settings, progress=progress)
+    return sources.read(
+        pipelines, needs, settings.sources, aws=aws, options=settings, progress=progress, interrupted=interrupted
+    )
 
 
 def _report(
@@ -109,6 +123,8 @@ def _report(
         waived, more = settings.baseline.apply(waived)
         notices = (*notices, *more)
     declared, answered = counts(snapshots)
+    if cut_short(snapshots):
+        notices = (_CUT_SHORT, *notices)
     return Report(
         findings=tuple(waived),
         snapshots=snapshots,
@@ -128,6 +144,12 @@ def counts(snapshots: Iterable[Snapshot]) -> tuple[int, int]:
     known = [resource for snapshot in snapshots for resource in snapshot.resources.values()]
     answered = sum(len(resource.facets) for resource in known)
     return answered + sum(len(resource.unread) for resource in known), answered
+
+
+def cut_short(snapshots: Iterable[Snapshot]) -> bool:
+    """Tell whether an interrupt left something unread."""
+    known = (resource for snapshot in snapshots for resource in snapshot.resources.values())
+    return any(why.reason == "Interrupted" for resource in known for why in resource.unread.values())
 
 
 def failing(report: Report) -> tuple[Finding, ...]:

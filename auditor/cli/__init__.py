@@ -70,12 +70,13 @@ def cli() -> None:
     """Audit DynamoDB export → S3 event → S3 Replication pipelines on AWS, and mend them safely.
 
     Exit codes: 0 clean, 1 findings, 2 wrong usage or files, 3 something is unknown, 4 a fix did not complete,
-    5 internal error.
+    5 internal error, 130 interrupted.
     """
 
 
 def main(args: list[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code; every failure is a sentence on standard error."""
+    from auditor.cli.interrupts import EXIT_CODE, raising
     from auditor.errors import AuditorError
 
     for stream in (sys.stdout, sys.stderr):
@@ -83,17 +84,20 @@ def main(args: list[str] | None = None) -> NoReturn:
             # The table has ✗ and →, which an ASCII locale could not write.
             stream.reconfigure(encoding="utf-8", errors="replace")
     try:
-        outcome = cli.main(args=args, prog_name="auditor", standalone_mode=False)
+        with raising():
+            outcome = cli.main(args=args, prog_name="auditor", standalone_mode=False)
         code = outcome if isinstance(outcome, int) else 0
     except AuditorError as error:
         code = _say(str(error), error.code)
-    except click.exceptions.Abort:
-        code = _say("Nothing was changed: the question was not answered.", 130)
+    except click.exceptions.Abort as error:
+        # click turns Ctrl-C into this too, wherever it struck.
+        struck = isinstance(error.__cause__, KeyboardInterrupt)
+        code = _say("Interrupted." if struck else "Nothing was changed: the question was not answered.", EXIT_CODE)
     except click.ClickException as error:
         error.show(sys.stderr)
         code = 2
     except KeyboardInterrupt:
-        code = _say("Interrupted.", 130)
+        code = _say("Interrupted.", EXIT_CODE)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0

@@ -149,17 +149,19 @@ def fix_command(ctx: click.Context, /, **choices: Any) -> int:
 def run(ctx: click.Context, choices: dict[str, Any]) -> int:
     """Carry out an audit as the options say and return its exit code."""
     from auditor.audit import audit, door
+    from auditor.cli.interrupts import EXIT_CODE, noticed
     from auditor.render.totals import exit_code
 
     outputs = pairs(ctx.meta[OUTPUTS])
     pipelines, rules = load_all(choices)
     settings = settings_of(choices)
     with door(settings) as aws:
-        with progress_bar(quiet=choices["quiet"]) as progress:
-            report = audit(pipelines, rules, settings, aws=aws, progress=progress)
-        if choices["fix"]:
+        with progress_bar(quiet=choices["quiet"]) as progress, noticed() as interrupted:
+            report = audit(pipelines, rules, settings, aws=aws, progress=progress, interrupted=interrupted)
+            ended = interrupted()
+        if choices["fix"] and not ended:
             from auditor.cli.remedy import mend
 
             return mend(report, pipelines, rules, settings, {**choices, "outputs": outputs}, aws)
         write(report, outputs, choices)
-    return exit_code(report, severity(choices["fail_on"]))
+    return EXIT_CODE if ended else exit_code(report, severity(choices["fail_on"]))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -49,6 +50,7 @@ def mend(
 ) -> int:
     """Plan, show, ask, apply, and audit again; return the exit code of the whole."""
     from auditor.audit import audit
+    from auditor.cli.interrupts import EXIT_CODE, noticed
     from auditor.errors import UsageError
     from auditor.model import Safety
     from auditor.remedy import draft
@@ -77,12 +79,14 @@ def mend(
     confirm(plan, lang, yes=choices["yes"])
     outcome = carry_out(plan, aws, choices["state_dir"], lang)
     click.echo(_phrase(lang, "\nAuditing again.", "\nもう一度監査します。"), err=True)
-    with progress_bar(quiet=choices["quiet"]) as progress:
-        again = audit(pipelines, rules, replace(settings, to_fix=False), aws=aws, progress=progress)
+    with progress_bar(quiet=choices["quiet"]) as progress, noticed() as interrupted:
+        settings = replace(settings, to_fix=False)
+        again = audit(pipelines, rules, settings, aws=aws, progress=progress, interrupted=interrupted)
+        ended = interrupted()
     write(again, choices["outputs"], dict(choices))
     remain(plan, lang)
     broken = not outcome.complete or bool(promised(report, plan) & failing(again))
-    return combine([4 if broken else 0, exit_code(again, level)])
+    return EXIT_CODE if ended else combine([4 if broken else 0, exit_code(again, level)])
 
 
 def promised(report: Report, plan: Plan) -> frozenset[str]:
@@ -144,7 +148,7 @@ def carry_out(plan: Plan, aws: Aws | None, state_dir: Path | None, lang: str) ->
     from auditor.remedy import apply
     from auditor.remedy.journal import begin
 
-    with begin(plan, state_dir) as journal:
+    with begin(plan, state_dir) as journal, _interrupts_told(journal.id, lang):
         if aws is not None:
             outcome = apply(plan, aws, journal, on_event=_teller(lang))
         else:
@@ -152,6 +156,22 @@ def carry_out(plan: Plan, aws: Aws | None, state_dir: Path | None, lang: str) ->
                 outcome = apply(plan, way, journal, on_event=_teller(lang))
         _tell(outcome, journal, lang)
     return outcome
+
+
+@contextmanager
+def _interrupts_told(run: str, lang: str) -> Iterator[None]:
+    """Say how to go on with a run that Ctrl-C stops; its journal is then what a killed run leaves, and stays true."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo(_half_way(run, lang), err=True)
+        raise
+
+
+def _half_way(run: str, lang: str) -> str:
+    en = f"Run {run} stopped half-way. Finish it: auditor apply --resume {run}; undo it: auditor rollback {run}"
+    ja = f"実行 {run} は途中で止まっています。続行: auditor apply --resume {run}、取り消し: auditor rollback {run}"
+    return _phrase(lang, en, ja)
 
 
 def _teller(lang: str) -> Callable[[Any], None]:
@@ -196,9 +216,7 @@ def tell_unfinished(state_dir: Path | None, lang: str) -> None:
     from auditor.remedy.journal import unfinished
 
     for run in unfinished(state_dir):
-        en = f"Run {run.id} stopped half-way. Finish it: auditor apply --resume {run.id}; undo it: auditor rollback {run.id}"
-        ja = f"実行 {run.id} は途中で止まっています。続行: auditor apply --resume {run.id}、取り消し: auditor rollback {run.id}"
-        click.echo(_phrase(lang, en, ja), err=True)
+        click.echo(_half_way(run.id, lang), err=True)
 
 
 @click.command("plan")
@@ -288,7 +306,7 @@ def _again(name: str, state_dir: Path | None, lang: str, *, undo: bool, yes: boo
             lossy = f" ({change.lossy.say(lang)})" if undo and change.lossy else ""
             click.echo(f"  {plain(change.title)}: {where}{lossy}", err=True)
         confirm(run.plan, lang, yes=yes)
-        with reopen(run) as journal:
+        with reopen(run) as journal, _interrupts_told(run.id, lang):
             step = rollback if undo else resume
             outcome = step(run, aws, journal, on_event=_teller(lang))
     counts = ", ".join(f"{count} {state}" for state, count in outcome.counts.items()) or "0"

@@ -49,13 +49,15 @@ def read(
     aws: Aws | None,
     options: Options,
     progress: Progress | None = None,
+    interrupted: Callable[[], bool] | None = None,
 ) -> Iterator[Snapshot]:
     """Yield one snapshot a pipeline. Of several sources the first that knows a facet is believed.
 
     A source is `live`, or `KIND:FILE` with one of the kinds `snapshot`, `terraform` and `cloudformation`.
-    Raises `UsageError` for any other, and `SourceError` for a file that cannot be used.
+    Raises `UsageError` for any other, and `SourceError` for a file that cannot be used. Once `interrupted()` is true,
+    what is still open of a live source is left unread.
     """
-    listed, means = tuple(pipelines), _Means(aws, options, progress)
+    listed, means = tuple(pipelines), _Means(aws, options, progress, interrupted)
     roads = [_road(kind, files, listed, needs, means) for kind, files in _grouped(sources)]
     for several in zip(*roads, strict=True):
         yield _joined(several)
@@ -68,6 +70,7 @@ class _Means:
     aws: Aws | None
     options: Options
     progress: Progress | None
+    interrupted: Callable[[], bool] | None
 
 
 def _grouped(sources: Iterable[str]) -> list[tuple[str, list[str]]]:
@@ -98,6 +101,7 @@ def _road(
             concurrency=options.concurrency,
             deadline=options.timeout,
             progress=means.progress,
+            interrupted=means.interrupted,
         )
     if kind == "snapshot" and file:
         from auditor.sources import saved

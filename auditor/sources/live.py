@@ -25,8 +25,9 @@ _Key = tuple[object, ...]
 
 # Asked by one reader only, with answers too large to keep for a second.
 _NOT_KEPT = frozenset({"ListObjectVersions", "HeadObject", "ListMultipartUploads", "GetMetricData", "ListExports"})
-# Seconds: an interrupt that reaches another thread is seen when the waiting one looks up.
+# Seconds: an interrupt is seen when the waiting thread looks up.
 _GLANCE = 0.5
+_INTERRUPTED = Unread("Interrupted", detail="The run was interrupted before this was read.")
 # What readers raise when an answer lacks what AWS's model promises.
 _MALFORMED = (KeyError, TypeError, AttributeError, ValueError, IndexError)
 
@@ -39,12 +40,14 @@ def read(
     concurrency: int = 32,
     deadline: float | None = None,
     progress: Progress | None = None,
+    interrupted: Callable[[], bool] | None = None,
 ) -> Iterator[Snapshot]:
     """Yield each pipeline's snapshot in the given order, as soon as all its facets are read.
 
     `needs` names the (node, facet) pairs wanted of each pipeline. What pipelines share is read once. After `deadline`
-    seconds, or when the user interrupts, what is still open is left unread (`Timeout`, `Interrupted`).
-    `progress(done, total)` is told of every facet. Nothing that AWS answers, or fails to answer, raises.
+    seconds, or once `interrupted()` is true (it is asked at least twice a second), what is still open is left unread
+    (`Timeout`, `Interrupted`). `progress(done, total)` is told of every facet. Nothing that AWS answers, or fails to
+    answer, raises.
     """
     listed = tuple(pipelines)
     run = _Run(aws, listed, needs)
@@ -55,10 +58,10 @@ def read(
         while place < len(listed):
             while not run.complete(listed[place]):
                 run.wait(ends, progress)
+                if interrupted is not None and interrupted():
+                    run.give_up(_INTERRUPTED)
             yield run.snapshot(listed[place])
             place += 1
-    except KeyboardInterrupt:
-        run.give_up(Unread("Interrupted", detail="The run was interrupted before this was read."))
     finally:
         run.over.set()
     for pipeline in listed[place:]:

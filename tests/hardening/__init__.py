@@ -1,0 +1,1 @@
+"""Attacks: faults, interrupts, hostile names, forged files, odd machines."""
