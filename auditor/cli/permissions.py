@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from auditor.cli.options import load_rules, pipelines_argument, rule_options
+from auditor.cli.options import pipelines_argument, rule_options
+from auditor.cli.running import load_all
 
 
 @click.command("permissions")
@@ -33,10 +34,10 @@ def permissions_command(
     from auditor.errors import UsageError
     from auditor.files import did_you_mean
     from auditor.permissions import FORMATS, policies
-    from auditor.pipeline import load
 
-    declared = load(pipelines)
-    documents = policies(declared, load_rules(folders, select, skip, min_severity), to_fix=to_fix)
+    chosen = {"pipelines": pipelines, "folders": folders, "select": select, "skip": skip, "min_severity": min_severity}
+    declared, rules = load_all(chosen)
+    documents = policies(declared, rules, to_fix=to_fix)
     if account is None:
         click.echo(FORMATS[form](documents))
         return

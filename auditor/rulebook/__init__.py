@@ -114,6 +114,7 @@ def _files(
                 packs.append(pack)
             except InputError as error:
                 mistakes.extend(error.mistakes)
+                return  # what its rules may say follows from the pack
     for entry in entries:
         if entry.is_dir():
             if entry.name not in _NO_RULES and not entry.name.startswith("."):
