@@ -160,10 +160,11 @@ def test_values_are_what_their_words_take(tmp_path, values, expected):
 def test_two_packs_may_not_set_one_word_differently(tmp_path):
     one = packed(tmp_path / "one", PACK + "values: {wake_on: exports}\n")
     two = packed(tmp_path / "two", PACK.replace("acme", "other") + "values: {wake_on: all_objects}\n", other=RULE.replace("keeps-versions", "other"))
-    assert said(one, two) == [
+    (only,) = said(one, two)
+    assert only == (
         f"{two}/pack.yaml:7:19: The pack `acme` sets `wake_on` to `exports`."
         " Let only one of them set it, or the pipelines themselves."
-    ]
+    )
 
 
 def test_two_rules_declare_a_word_alike(tmp_path):
