@@ -115,11 +115,13 @@ def _join(reading: Values, inner: Written, place: Place) -> _Found:
     if listed is None or listed.unread:
         return listed.unread if listed else _wrong(place, "Fn::Join takes a list.")
     words = [text(one).value for one in listed.items()]
-    return _or_unread(words, lambda: _bounded(str(inner.value[0]).join(words), place))
+    return _or_unread(words, lambda: _joined(str(inner.value[0]), words, place))
 
 
-def _bounded(made: str, place: Place) -> _Found:
-    return made if len(made) <= TEXT_AT_MOST else _wrong(place, "the text grows too long.")
+def _joined(delimiter: str, words: list[str], place: Place) -> Json:
+    if sum(map(len, words)) + len(delimiter) * len(words) > TEXT_AT_MOST:
+        return _wrong(place, "the text grows too long.")
+    return delimiter.join(words)
 
 
 def _or_unread(values: Iterable[Json], make: Callable[[], Json]) -> Json:

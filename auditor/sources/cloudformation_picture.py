@@ -46,10 +46,15 @@ class World:
 
     def _mark(self, index: int) -> str:
         """Return what tells a template's names that nobody knows yet from those of the others."""
-        if len(self.templates) == 1:
+        names = [_short(one.file) for one in self.templates]
+        if len(names) == 1:
             return ""
-        name = "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(self.templates[index].file).stem)
-        return f"@{index + 1}-{name}"
+        return f"@{names[index]}" + (f"-{index + 1}" if names.count(names[index]) > 1 else "")
+
+
+def _short(file: str) -> str:
+    """Return a file's name without its endings, in characters that no name in AWS is cut at."""
+    return "".join(c if c.isalnum() or c in "-_" else "-" for c in Path(file).name.partition(".")[0])
 
 
 def _imported(sites: tuple[Site, ...], reading: Callable[[Site], Reading], name: str) -> Part | None:
