@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 from auditor.errors import Place
+from auditor.errors import Text as Text
 
 Json: TypeAlias = Any
 """None, bool, int, float, str, list[Json] or dict[str, Json]."""
@@ -66,16 +67,13 @@ class Safety(str, Enum):
     MANUAL = "manual"
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
-    """One sentence in the two languages of the product."""
-
-    en: str
-    ja: str
-
-    def say(self, lang: str) -> str:
-        """Return the sentence in `lang` (`en` or `ja`)."""
-        return self.ja if lang == "ja" else self.en
+def in_words(value: Json, lang: str) -> Json:
+    """Return a value with every `Text` inside it as the sentence in `lang`."""
+    if isinstance(value, Text):
+        return value.say(lang)
+    if isinstance(value, Mapping):
+        return {key: in_words(part, lang) for key, part in value.items()}
+    return [in_words(part, lang) for part in value] if isinstance(value, list | tuple) else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +143,14 @@ class Pipeline:
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """Why a value is not known: the reason (AWS's error code, or auditor's word), and the permission that would help."""
+    """Why a value is not known: the reason (AWS's error code, or auditor's word), and the permission that would help.
+
+    `detail` is AWS's own message, or auditor's sentence.
+    """
 
     reason: str
     permission: str = ""
-    detail: str = ""
+    detail: str | Text = ""
 
     def __str__(self) -> str:
         return self.reason + (f" ({self.permission})" if self.permission else "")
@@ -198,8 +199,9 @@ class Snapshot:
 class Evidence:
     """What was looked at: the concrete route, what was wanted, what was found, and where it stands.
 
-    `wanted` and `found` are JSON values or short AWS words; `note` explains (the deciding statement, the nearest miss);
-    `unread` is set when the value could not be read. `key` tells apart several wants at one route (an IAM action).
+    `wanted` and `found` are JSON values or short AWS words, and a `Text` where they are words of ours; `note` explains
+    (the deciding statement, the nearest miss); `unread` is set when the value could not be read. `key` tells apart
+    several wants at one route (an IAM action).
     """
 
     route: str
@@ -244,7 +246,9 @@ class Finding:
     @property
     def keys(self) -> tuple[str, ...]:
         """Return what exactly is wrong, free of list order: sorted routes without indices, with their keys."""
-        return tuple(sorted({re.sub(r"\[\d+\]", "[]", e.route) + (f"#{e.key}" if e.key else "") for e in self.evidence}))
+        return tuple(
+            sorted({re.sub(r"\[\d+\]", "[]", e.route) + (f"#{e.key}" if e.key else "") for e in self.evidence})
+        )
 
     @property
     def gates(self) -> bool:
@@ -289,3 +293,5 @@ class Report:
     read: int = 0
     usage: Usage = Usage()
     rules: tuple[str, ...] = ()
+    fixes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: EMPTY)
+    """By fingerprint, what a fix would change, as the lines of unified diffs headed by `node.Facet`; only where drafted."""

@@ -84,6 +84,8 @@ def write(report: Report, outputs: Sequence[tuple[str, str]], choices: dict[str,
     from auditor.render.totals import closing_line, exit_code
 
     lang = language(choices["lang"])
+    if any(name == "html" for name, _ in outputs):
+        report = with_fixes(report, choices.get("folders", ()))
     silent = choices["quiet"] and exit_code(report, severity(choices["fail_on"])) == 0
     for name, file in outputs:
         if name == "table" and not file and silent:
@@ -96,6 +98,26 @@ def write(report: Report, outputs: Sequence[tuple[str, str]], choices: dict[str,
             FORMATS[name].write(report, sys.stdout, _options(choices, lang, to_file=False))
     if ("table", "") not in outputs:
         click.echo(closing_line(report, lang), err=True)
+
+
+def with_fixes(report: Report, folders: Sequence[Path] = ()) -> Report:
+    """Return the report with what a fix would change beside each failure that one could mend, as far as it was read."""
+    from dataclasses import replace
+
+    from auditor.model import Safety
+    from auditor.remedy import draft
+    from auditor.remedy.show import difference
+    from auditor.rulebook import load
+
+    rules = [rule for rule in load(folders, vet=False) if rule.id in report.rules]
+    fixes: dict[str, tuple[str, ...]] = {}
+    for change in draft(report.snapshots, report.findings, rules, safety=Safety.REVIEW).changes:
+        node = change.places[0][1]
+        lines = (f"{node}.{change.facet}", *difference(change.before, change.after))
+        for finding in report.findings:
+            if finding.rule in change.rules and finding.pipeline in change.pipelines and finding.fixable:
+                fixes[finding.fingerprint] = (*fixes.get(finding.fingerprint, ()), *lines)
+    return replace(report, fixes=fixes)
 
 
 def _options(choices: dict[str, Any], lang: str, *, to_file: bool) -> Any:

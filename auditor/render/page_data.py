@@ -24,7 +24,10 @@ def payload(report: Report, options: Options) -> dict[str, Any]:
     findings = worst_first(shown(report.findings, options.min_severity))
     texts: dict[tuple[str, str], int] = {}
     today = day_of(report)
-    told = [_finding(one, texts, options, soon=ends_soon(one, today)) for one in findings]
+    told = [
+        _finding(one, texts, options, soon=ends_soon(one, today), diff=report.fixes.get(one.fingerprint, ()))
+        for one in findings
+    ]
     sums = totals(report, options.fail_on)
     return {
         "version": plain(report.version),
@@ -62,7 +65,9 @@ def _words() -> Iterator[tuple[str, Text]]:
     yield "ends", words.WORDS["ends-soon"]
 
 
-def _finding(finding: Finding, texts: dict[tuple[str, str], int], options: Options, *, soon: bool) -> dict[str, Any]:
+def _finding(
+    finding: Finding, texts: dict[tuple[str, str], int], options: Options, *, soon: bool, diff: tuple[str, ...]
+) -> dict[str, Any]:
     """Return one finding; texts are numbers into the table of texts, since a rule's are the same at every node."""
 
     def text(pair: list[str]) -> int:
@@ -88,6 +93,8 @@ def _finding(finding: Finding, texts: dict[tuple[str, str], int], options: Optio
     if fix[0]:
         told["fix"] = text(fix)
         told["safety"] = finding.safety.value if finding.safety and finding.fixable else "manual"
+    if diff:
+        told["diff"] = [plain(line) for line in diff]
     if finding.cost and fix[0]:
         told["cost"] = text(_both(finding.cost))
     if finding.waiver is not None:
@@ -100,7 +107,8 @@ def _finding(finding: Finding, texts: dict[tuple[str, str], int], options: Optio
 def _evidence(evidence: Evidence, options: Options) -> dict[str, Any]:
     file = file_of(evidence.location, options.base)
     line = evidence.location.line if evidence.location else 0
-    told: dict[str, Any] = {"route": plain(evidence.route), "wanted": wanted_text(evidence, _LONGEST_VALUE)}
+    told: dict[str, Any] = {"route": plain(evidence.route)}
+    told["wanted"] = [wanted_text(evidence, lang, _LONGEST_VALUE) for lang in _LANGS]
     told["found"] = [found_text(evidence, lang, _LONGEST_VALUE) for lang in _LANGS]
     if evidence.unread:
         told["unread"] = True

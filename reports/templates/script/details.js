@@ -34,7 +34,7 @@ function drawEvidence(finding) {
         "dl",
         { class: "evidence" },
         pair("route", h("code", {}, one.route)),
-        one.wanted ? pair("wanted", h("code", {}, one.wanted)) : null,
+        both(one.wanted) ? pair("wanted", h("code", {}, both(one.wanted))) : null,
         pair("found", h(one.unread ? "span" : "code", { class: one.unread ? "unread" : "found" }, both(one.found))),
         one.note ? pair("note", both(one.note)) : null,
         one.at ? pair("place", h("code", {}, one.at)) : null
@@ -49,6 +49,14 @@ function drawFix(finding) {
   const parts = [h("p", {}, told)];
   if (finding.cost !== undefined)
     parts.push(h("p", {}, h("strong", { class: "lead" }, word("cost")), ": ", text(finding.cost)));
+  if (finding.diff)
+    parts.push(
+      h(
+        "div",
+        { class: "document" },
+        h("pre", { class: "diff", tabindex: "0" }, finding.diff.map((line) => h("span", { class: tone(line) }, line)))
+      )
+    );
   parts.push(h("p", {}, word("command") + ": ", h("code", {}, "auditor explain " + finding.rule)));
   return [h("h4", {}, word("fix")), parts];
 }
@@ -78,5 +86,7 @@ function drawFacts(finding) {
   ];
 }
 
+const TONES = { "+": "added", "-": "removed", "@": "hunk" };
+const tone = (line) => TONES[line[0]] || "same";
 const unread = (finding) => (finding.evidence || []).some((one) => one.unread);
 const pair = (key, value) => h("div", {}, h("dt", {}, word(key)), h("dd", {}, value));

@@ -23,7 +23,7 @@ function haystack(index) {
         one.print,
         ...report.texts[one.title],
         ...(one.waiver || []).slice(0, 3),
-        ...(one.evidence || []).flatMap((e) => [e.route, e.wanted, ...e.found]),
+        ...(one.evidence || []).flatMap((e) => [e.route, ...e.wanted, ...e.found]),
       ]
         .join("\n")
         .toLowerCase()
