@@ -8,7 +8,7 @@ demo: .venv/demo.stamp
 	$(BIN)/auditor demo
 
 test: .venv/test.stamp
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: .venv/test.stamp
 	$(BIN)/ruff check auditor tests
@@ -32,5 +32,5 @@ clean:
 	touch $@
 
 .venv/test.stamp: .venv/pip.stamp setup.cfg pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,test,history,dask,notify,lsp,ocsf]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,test,history,dask,notify,lsp,ocsf,sam]'
 	touch $@
