@@ -224,7 +224,7 @@ def test_the_command_line_wins_over_parameter_files(tmp_path):
 
 
 def test_a_parameter_that_no_template_has_is_refused(tmp_path):
-    with pytest.raises(UsageError, match="No template has a parameter `Nam`. Did you mean `Name`"):
+    with pytest.raises(UsageError, match=r"No template has a parameter `Nam`\. Did you mean `Name`"):
         snapshot(tmp_path, {"t.yaml": NAMED}, {"source_bucket": "x-bucket"}, {"Nam": "x"})
 
 
