@@ -28,9 +28,9 @@ clean:
 	touch $@
 
 .venv/demo.stamp: .venv/pip.stamp setup.cfg pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo]'
 	touch $@
 
 .venv/test.stamp: .venv/pip.stamp setup.cfg pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,test,history,dask,notify,lsp,ocsf,sam]'
+	PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[demo,test,history,dask,notify,lsp,ocsf,sam]'
 	touch $@
