@@ -37,8 +37,8 @@ def apply(
 
 
 def covers(waiver: Waiver, finding: Finding) -> bool:
-    """Tell whether a waiver accepts this failure or unknown, whatever the day."""
-    return finding.verdict in _OPEN and _names(waiver, finding) and _holds(waiver.only_while, finding.evidence)
+    """Tell whether a waiver accepts this failure, whatever the day; what is unknown nobody has accepted."""
+    return finding.verdict is Verdict.FAIL and _names(waiver, finding) and _holds(waiver.only_while, finding.evidence)
 
 
 def _declared(pipelines: Iterable[Pipeline]) -> list[tuple[Waiver, frozenset[str]]]:
@@ -96,7 +96,8 @@ def _canonical(value: Json) -> str:
 
 def _notices(waiver: Waiver, names: frozenset[str], findings: Sequence[Finding], today: date) -> Iterator[Notice]:
     mine = [one for one in findings if one.pipeline in names and _names(waiver, one)]
-    failing = [one for one in mine if one.verdict in _OPEN]
+    failing = [one for one in mine if one.verdict is Verdict.FAIL]
+    unread = any(one.verdict is Verdict.UNKNOWN for one in mine)
     covered = [one for one in failing if _holds(waiver.only_while, one.evidence)]
     day, what = waiver.until.isoformat(), _called(waiver)
     if failing and waiver.until < today:
@@ -118,7 +119,7 @@ def _notices(waiver: Waiver, names: frozenset[str], findings: Sequence[Finding],
             f"{what} の適用除外は {day} に終了します（残り {left} 日、担当: {waiver.owner}）。",
         )
         yield Notice("waiver-ends-soon", text, waiver.place, Severity.LOW)
-    if not failing and _was_judged(waiver, mine, findings):
+    if not failing and not unread and _was_judged(waiver, mine, findings):
         text = Text(
             f"The waiver for {what} is not needed: nothing that it names fails. Remove it.",
             f"{what} の適用除外は不要です。該当する不合格がありません。削除してください。",
@@ -149,7 +150,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """The failures and unknowns that a gate already knew, by fingerprint; only what is new gates."""
+    """The failures that a gate already knew, by fingerprint; only what is new gates, and what is unknown always does."""
 
     known: Mapping[str, Known]
     file: str = ""
@@ -166,8 +167,8 @@ class Baseline:
 
     @classmethod
     def of(cls, findings: Iterable[Finding]) -> Baseline:
-        """Return the baseline that knows everything that fails or is unknown now and that no waiver accepts."""
-        wanted = (one for one in findings if one.verdict in _OPEN and one.waiver is None)
+        """Return the baseline that knows everything that fails now and that no waiver accepts."""
+        wanted = (one for one in findings if one.verdict is Verdict.FAIL and one.waiver is None)
         return cls(
             {
                 one.fingerprint: Known(one.rule, one.pipeline, one.node, one.verdict, frozenset(one.keys))
@@ -220,7 +221,7 @@ class Baseline:
 
     def _has(self, finding: Finding) -> bool:
         entry = self.known.get(finding.fingerprint)
-        if entry is None or finding.waiver is not None:
+        if entry is None or finding.waiver is not None or finding.verdict is not Verdict.FAIL:
             return False
         return finding.verdict is entry.verdict and set(finding.keys) <= entry.keys
 
