@@ -12,8 +12,13 @@ from auditor.model import EMPTY, NODES, Evidence, Json, Resource, Snapshot, Text
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _HOLE = re.compile(r"\$\{([a-z_]+(?:\.[^${}]+)?)\}")
 
+_NO_VALUE = Text("{} has no value", "{} に値がありません")
+_NOT_ASKED = Text("{} was not read", "{} は読み取られていません")
 ONLY_LIVE = "OnlyLive"
 """The reason of what no plan or template can tell, because it happens only at run time (exports made, metrics)."""
+
+ONLY_PLAN = "OnlyPlan"
+"""The reason of what only a plan can tell: what it is about to change."""
 
 
 class NotRead(Exception):
@@ -167,7 +172,7 @@ class Scope:
     def _text(self, route: str) -> str:
         value = self.take(route)
         if value is None:
-            raise NotRead(route, Unread("NotDeclared", detail=f"{route} has no value"))
+            raise NotRead(route, Unread("NotDeclared", detail=_NO_VALUE.fill(route)))
         return str(value)
 
     def _at(self, node: str, path: tuple[str | int, ...]) -> Found:
@@ -184,7 +189,7 @@ class Scope:
             return replace(self._at(node, (*steps(resource.aliases[head]), *path[1:])), route=route)
         if head in resource.facets:
             return Found(walk(resource.facets[head], path[1:]), route)
-        return Found(resource.unread.get(head, Unread("NotRead", detail=f"{head} was not read")), route)
+        return Found(resource.unread.get(head, Unread("NotRead", detail=_NOT_ASKED.fill(head))), route)
 
 
 def _join(start: str, path: Iterable[str | int]) -> str:
@@ -220,12 +225,17 @@ class Predicate:
     example: str = ""
     whole: bool = field(default=False)
     """True when parts inside the value may not be unread: the engine then answers unknown by itself."""
+    asks: Callable[[Json], Json] | None = None
+    """How a parameter is told as what was wanted, where nothing could be read; without it by name and parameter."""
 
 
 def object_to(
     found: Found, wanted: Json, scope: Scope, *, note: Text | None = None, key: str = "", shown: Json = None
 ) -> Evidence:
-    """Return the evidence of one proven objection at a route; `shown` replaces the value when that is too long to show."""
+    """Return the evidence of one proven objection at a route; `shown` replaces the value when that is too long to show.
+
+    Words of ours in `wanted` and `shown` are a `Text`.
+    """
     value = found.value if shown is None else shown
     if isinstance(value, Resource):
         value = value.arn

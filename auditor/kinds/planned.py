@@ -51,13 +51,15 @@ class Spelling:
     """How Terraform spells a kind: its resource types, its facets, and the types that add to it.
 
     `attached` maps such a type to its attribute that names the resource (or lists several). `documents` maps a facet to
-    the types that write it whole: two of them on one resource undo each other.
+    the types that write it whole: two of them on one resource undo each other, as do they and the resource's own older
+    blocks (`inline`).
     """
 
     types: tuple[str, ...]
     facets: Mapping[str, Facet]
     attached: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     documents: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: EMPTY)
+    inline: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: EMPTY)
 
 
 def not_in_plan(planned: Planned, what: str) -> Unread:

@@ -299,4 +299,14 @@ BUCKET = Spelling(
     facets=_FACETS,
     attached={kind: "bucket" for kinds in _WRITERS.values() for kind in kinds},
     documents=_WRITERS,
+    inline={
+        "Versioning": ("versioning",),
+        "Lifecycle": ("lifecycle_rule",),
+        "Logging": ("logging",),
+        "RequestPayment": ("request_payer",),
+        "Replication": ("replication_configuration",),
+        "Policy": ("policy",),
+        "Encryption": ("server_side_encryption_configuration",),
+        "Acl": ("acl", "grant"),
+    },
 )

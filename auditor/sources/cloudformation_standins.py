@@ -39,6 +39,8 @@ class StandIn:
     where: str
     unresolved: bool
     lower: bool = False
+    made: str = ""
+    """A pattern of the names that may be made up, where it is not CloudFormation that does."""
 
 
 def cleared(value: Json, unknown: Iterable[StandIn]) -> Json:
@@ -85,10 +87,12 @@ def _name_in(said: str, key: str, one: StandIn) -> str | None:
 
 
 def _may_be(name: str, one: StandIn) -> bool:
-    if name in {"*", ""}:
+    if name in {"*", ""} or name.startswith("("):
+        # What stands for one resource never means another one.
         return False
     if "*" in name or "?" in name or one.unresolved:
         return True
     if one.kind == "kms.key":
         return _KEY_ID.fullmatch(name) is not None
-    return generated(name.split(":", maxsplit=1)[0], one.logical, lower=one.lower)
+    plain = name.split(":", maxsplit=1)[0]
+    return re.fullmatch(one.made, plain) is not None if one.made else generated(plain, one.logical, lower=one.lower)
