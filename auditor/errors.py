@@ -7,6 +7,29 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """One sentence, or a phrase of one, in the two languages of the product; as a string it is the English."""
+
+    en: str
+    ja: str
+
+    def say(self, lang: str) -> str:
+        """Return the sentence in `lang` (`en` or `ja`)."""
+        return self.ja if lang == "ja" else self.en
+
+    def fill(self, *parts: object) -> Text:
+        """Return the sentence with its `{}` (or `{0}`) filled; a part that is a `Text` speaks the sentence's language."""
+        return Text(*(self.say(lang).format(*(_said(one, lang) for one in parts)) for lang in ("en", "ja")))
+
+    def __str__(self) -> str:
+        return self.en
+
+
+def _said(part: object, lang: str) -> object:
+    return part.say(lang) if isinstance(part, Text) else part
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where something stands: a file, and a line and column counted from 1 (0 when the file has none)."""
 
@@ -31,13 +54,17 @@ class Mistake:
 
 
 class AuditorError(Exception):
-    """A sentence for the user, with a hint of what to do; `code` is the process's exit code."""
+    """A sentence for the user, with a hint of what to do; `code` is the process's exit code.
+
+    `sentence` is English; `words` is what was given, a `Text` where the sentence also stands in findings and plans.
+    """
 
     code = 2
 
-    def __init__(self, sentence: str, hint: str = "") -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
+    def __init__(self, sentence: str | Text, hint: str = "") -> None:
+        super().__init__(str(sentence))
+        self.sentence = str(sentence)
+        self.words = sentence
         self.hint = hint
 
     def __str__(self) -> str:
@@ -77,7 +104,7 @@ class Refused(AuditorError):
 
     code = 4
 
-    def __init__(self, reason: str, sentence: str, permission: str = "", *, attempts: int = 1) -> None:
+    def __init__(self, reason: str, sentence: str | Text, permission: str = "", *, attempts: int = 1) -> None:
         super().__init__(sentence)
         self.reason = reason
         self.permission = permission

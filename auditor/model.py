@@ -11,8 +11,30 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from auditor.errors import Place
-from auditor.errors import Text as Text
+from auditor.errors import Place, Text
+
+__all__ = [
+    "EMPTY",
+    "NODES",
+    "Account",
+    "Evidence",
+    "Finding",
+    "Json",
+    "Node",
+    "Notice",
+    "Pipeline",
+    "Report",
+    "Resource",
+    "Safety",
+    "Severity",
+    "Snapshot",
+    "Text",
+    "Unread",
+    "Usage",
+    "Verdict",
+    "Waiver",
+    "in_words",
+]
 
 Json: TypeAlias = Any
 """None, bool, int, float, str, list[Json] or dict[str, Json]."""

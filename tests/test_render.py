@@ -144,7 +144,7 @@ def test_table_fits(columns, lang):
 def test_table_says_what_was_not_read_and_which_permission_would_help():
     text = told("table", sample.report())
     assert "not read: AccessDenied; needs s3:GetBucketVersioning" in text
-    assert "読み取れません: AccessDenied; s3:GetBucketVersioning の権限が必要です" in told(
+    assert "読み取れません: AccessDenied、s3:GetBucketVersioning の権限が必要です" in told(
         "table", sample.report(), lang="ja"
     )
 
@@ -256,7 +256,7 @@ def test_clip_and_plain():
 def test_golden_examples_are_what_the_formats_write():
     from render.regenerate import examples
 
-    written = {path.name: path.read_bytes().decode() for path in sample.EXAMPLES.iterdir()}
+    written = {path.name: path.read_bytes().decode() for path in sample.EXAMPLES.iterdir() if path.suffix != ".png"}
     told_now = dict(examples())
     assert set(told_now) <= set(written)
     assert [name for name, content in told_now.items() if written[name] != content] == []

@@ -8,6 +8,11 @@ from collections.abc import Iterable, Mapping
 from auditor.model import Evidence, Json, Text
 from auditor.scope import Found, Predicate, Scope, object_to
 
+AT_LEAST, AT_MOST = Text("at least {}", "{} 以上"), Text("at most {}", "{} 以下")
+PRESENT, ABSENT = Text("present", "設定あり"), Text("absent", "設定なし")
+MATCHES = Text("matches {}", "{} に一致")
+_CONTAINS = Text("contains {}", "{} を含む")
+
 
 def _equals(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     if type(found.value) is bool or type(wanted) is bool:
@@ -23,29 +28,33 @@ def _one_of(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
 
 def _at_least(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     right = _number(found.value) and _number(wanted) and found.value >= wanted
-    return () if right else (object_to(found, f"at least {wanted}", scope),)
+    return () if right else (object_to(found, AT_LEAST.fill(wanted), scope),)
 
 
 def _at_most(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     right = _number(found.value) and _number(wanted) and found.value <= wanted
-    return () if right else (object_to(found, f"at most {wanted}", scope),)
+    return () if right else (object_to(found, AT_MOST.fill(wanted), scope),)
 
 
 def _present(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     if (found.value is not None) is wanted:
         return ()
-    return (object_to(found, "present" if wanted else "absent", scope),)
+    return (object_to(found, _existence(wanted), scope),)
 
 
 def _matches(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     right = isinstance(found.value, str) and re.fullmatch(wanted, found.value) is not None
-    return () if right else (object_to(found, f"matches {wanted}", scope),)
+    return () if right else (object_to(found, MATCHES.fill(wanted), scope),)
 
 
 def _contains(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     held = found.value if isinstance(found.value, list | Mapping) else [] if found.value is None else [found.value]
     missing = [one for one in (wanted if isinstance(wanted, list) else [wanted]) if one not in held]
-    return [object_to(found, f"contains {one}", scope, key=str(one)) for one in missing]
+    return [object_to(found, _CONTAINS.fill(one), scope, key=str(one)) for one in missing]
+
+
+def _existence(wanted: Json) -> Text:
+    return PRESENT if wanted else ABSENT
 
 
 def _number(value: Json) -> bool:
@@ -62,6 +71,7 @@ VALUES = (
         Text("The value is exactly this one.", "値がこの値と完全に一致する。"),
         example="{at: Versioning.Status, equals: Enabled}",
         whole=True,
+        asks=lambda wanted: wanted,
     ),
     Predicate(
         "one_of",
@@ -70,6 +80,7 @@ VALUES = (
         Text("The value is one of these.", "値がこのいずれかである。"),
         example="{at: Description.TableStatus, one_of: [ACTIVE, UPDATING]}",
         whole=True,
+        asks=lambda wanted: wanted,
     ),
     Predicate(
         "at_least",
@@ -77,6 +88,7 @@ VALUES = (
         _NUMBER,
         Text("The value is a number and not below this one.", "値が数値で、この値以上である。"),
         example="{at: ContinuousBackups.PointInTimeRecoveryDescription.RecoveryPeriodInDays, at_least: 7}",
+        asks=AT_LEAST.fill,
     ),
     Predicate(
         "at_most",
@@ -84,6 +96,7 @@ VALUES = (
         _NUMBER,
         Text("The value is a number and not above this one.", "値が数値で、この値以下である。"),
         example="{at: ContinuousBackups.PointInTimeRecoveryDescription.RecoveryPeriodInDays, at_most: 35}",
+        asks=AT_MOST.fill,
     ),
     Predicate(
         "present",
@@ -91,6 +104,7 @@ VALUES = (
         {"type": "boolean"},
         Text("The value exists (true) or does not (false).", "値が存在する (true)、または存在しない (false)。"),
         example="{at: Notification.EventBridgeConfiguration, present: true}",
+        asks=_existence,
     ),
     Predicate(
         "matches",
@@ -101,6 +115,7 @@ VALUES = (
             "値が文字列で、正規表現に全体が一致する。",
         ),
         example="{at: Role.Path, matches: /service-role/.*}",
+        asks=MATCHES.fill,
     ),
     Predicate(
         "contains",
@@ -112,5 +127,6 @@ VALUES = (
         ),
         example="{at: 'Notification.QueueConfigurations[0].Events', contains: 's3:ObjectCreated:*'}",
         whole=True,
+        asks=lambda wanted: _CONTAINS.fill(", ".join(map(str, wanted)) if isinstance(wanted, list) else wanted),
     ),
 )

@@ -139,7 +139,7 @@ def _evidence(evidence: Evidence, options: Options) -> Iterator[str]:
     line = evidence.location.line if evidence.location else 0
     at = f" ({code(f'{file}:{line}' if line else file)})" if file else ""
     yield f"- {code(evidence.route)}{at}"
-    wanted = wanted_text(evidence)
+    wanted = wanted_text(evidence, lang)
     if wanted:
         yield f"  - {escape(say('wanted', lang))}: {code(wanted)}"
     found = found_text(evidence, lang)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from enum import Enum
 
 from auditor.errors import Place
-from auditor.model import Finding, Json, Severity, Unread, Verdict
+from auditor.model import Finding, Json, Severity, Unread, Verdict, in_words
 
 _VERDICTS = (Verdict.FAIL, Verdict.UNKNOWN, Verdict.PASS, Verdict.NOT_APPLICABLE)
 
@@ -37,7 +37,10 @@ def identity(finding: Finding) -> tuple[str, ...]:
 
 
 def jsonable(value: Json) -> Json:
-    """Return a value that `json` can write and UTF-8 can hold; an unread part becomes `{"unread": {reason, …}}`."""
+    """Return a value that `json` can write and UTF-8 can hold, whatever language the reader chose.
+
+    An unread part becomes `{"unread": {reason, …}}`, a sentence its English.
+    """
     if isinstance(value, Unread):
         return {"unread": unread_json(value)}
     if isinstance(value, Enum):
@@ -57,7 +60,7 @@ def jsonable(value: Json) -> Json:
 
 def unread_json(unread: Unread) -> dict[str, str]:
     """Return why something is unread as plain JSON."""
-    return {"reason": clean(unread.reason), "permission": clean(unread.permission), "detail": clean(unread.detail)}
+    return {"reason": clean(unread.reason), "permission": clean(unread.permission), "detail": clean(str(unread.detail))}
 
 
 def clean(text: str) -> str:
@@ -65,11 +68,11 @@ def clean(text: str) -> str:
     return text.encode("utf-8", "surrogatepass").decode("utf-8", "replace") if not text.isascii() else text
 
 
-def value_text(value: Json) -> str:
+def value_text(value: Json, lang: str = "en") -> str:
     """Return a wanted or found value as short text: words bare, documents as JSON on one line, nothing for `None`."""
     if isinstance(value, Unread):
         return str(value)
-    plain = jsonable(value)
+    plain = jsonable(in_words(value, lang))
     if plain is None:
         return ""
     return plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False, separators=(", ", ": "))

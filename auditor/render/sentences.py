@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from auditor.model import Evidence, Finding, Safety, Text, Verdict
+from auditor.model import Evidence, Finding, Safety, Text, Unread, Verdict, in_words
 from auditor.render.display import plain
 from auditor.render.order import value_text
-from auditor.render.words import say, severity_word, verdict_word
+from auditor.render.words import reason_word, say, severity_word, verdict_word
 
 _LONGEST_VALUE = 400
 _FOLD = re.compile(r"(?<=[\u3001-\u30ff\u4e00-\u9fff\uff01-\uff60]) (?=[\u3001-\u30ff\u4e00-\u9fff\uff01-\uff60])")
@@ -27,24 +27,35 @@ def shortened(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: max(limit - 1, 0)] + "…"
 
 
-def wanted_text(evidence: Evidence, limit: int = _LONGEST_VALUE) -> str:
+def wanted_text(evidence: Evidence, lang: str, limit: int = _LONGEST_VALUE) -> str:
     """Return what was wanted on one harmless line, empty when the evidence does not say."""
-    return shortened(plain(value_text(evidence.wanted)), limit)
+    return shortened(plain(value_text(evidence.wanted, lang)), limit)
 
 
 def found_text(evidence: Evidence, lang: str, limit: int = _LONGEST_VALUE) -> str:
     """Return what was found, or why it was not read and which permission would help, on one harmless line."""
     unread = evidence.unread
     if unread is None:
-        return shortened(plain(value_text(evidence.found)), limit) or say("absent", lang)
-    needs = "; " + say("needs", lang).format(plain(unread.permission)) if unread.permission else ""
-    detail = f" ({plain(unread.detail)})" if unread.detail else ""
-    return say("not-read", lang).format(plain(unread.reason)) + needs + detail
+        return shortened(plain(value_text(evidence.found, lang)), limit) or say("absent", lang)
+    return unread_text(unread, lang)
+
+
+def unread_text(unread: Unread, lang: str) -> str:
+    """Return why a value was not read and which permission would help, on one harmless line."""
+    said = say("not-read", lang).format(plain(reason_word(unread.reason, lang)))
+    if unread.permission:
+        said += say("needs", lang).format(plain(unread.permission))
+    return said + bracket(plain(in_words(unread.detail, lang)), lang)
+
+
+def bracket(text: str, lang: str) -> str:
+    """Return text in the brackets of a language, nothing for nothing."""
+    return "" if not text else f"（{text}）" if lang == "ja" else f" ({text})"
 
 
 def evidence_sentence(evidence: Evidence, lang: str) -> str:
     """Return one piece of evidence as a sentence: the route, what was wanted, what was found, and the note."""
-    wanted = wanted_text(evidence)
+    wanted = wanted_text(evidence, lang)
     parts = [f"{say('wanted', lang)} {wanted}"] if wanted else []
     found = found_text(evidence, lang)
     parts.append(found if evidence.unread else f"{say('found', lang)} {found}")

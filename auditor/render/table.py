@@ -179,7 +179,7 @@ def _hints(report: Report, sums: Totals, lang: str) -> Iterator[str]:
 
 
 def _value(value: object, lang: str) -> str:
-    text = plain(value_text(value))
+    text = plain(value_text(value, lang))
     if len(text) <= _LONGEST_VALUE:
         return text
     return text[:_LONGEST_VALUE] + say("shortened", lang).format(len(text) - _LONGEST_VALUE)
