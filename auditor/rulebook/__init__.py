@@ -11,7 +11,7 @@ from auditor.errors import InputError, Mistake, Place, RuleError
 from auditor.files import Document, did_you_mean, load_yaml, shipped
 from auditor.model import EMPTY, Json, Severity
 from auditor.rule import Rule
-from auditor.rulebook.packs import FILE, Pack, read_pack, unused, with_defaults, with_values
+from auditor.rulebook.packs import FILE, Pack, pack_mistakes, read_pack, unused, with_defaults, with_values
 from auditor.rulebook.reading import rule_of
 from auditor.rulebook.routes import absolute, each_check, wanted_facets, words_read
 from auditor.rulebook.vetting import intent_words, rule_mistakes
@@ -19,7 +19,19 @@ from auditor.rulebook.vetting import intent_words, rule_mistakes
 if TYPE_CHECKING:
     from importlib.abc import Traversable
 
-__all__ = ["Pack", "absolute", "each_check", "intent_words", "load", "read", "selected", "wanted_facets", "words_read"]
+__all__ = [
+    "Pack",
+    "absolute",
+    "each_check",
+    "intent_words",
+    "load",
+    "pack_mistakes",
+    "read",
+    "read_pack",
+    "selected",
+    "wanted_facets",
+    "words_read",
+]
 
 _NO_RULES = frozenset({"schema", "templates", "__pycache__"})
 

@@ -31,17 +31,22 @@ class Pack:
 def read_pack(file: Any) -> Pack:
     """Return the pack of a `pack.yaml`, or raise `InputError` with all its mistakes."""
     document = load_yaml(file)
+    if mistakes := pack_mistakes(document):
+        raise InputError(mistakes)
+    raw = document.value
+    parts = {key: raw.get(key) or EMPTY for key in ("defaults", "parameters", "values")}
+    return Pack(raw["name"], raw["version"], document, **parts)
+
+
+def pack_mistakes(document: Document) -> list[Mistake]:
+    """Return all that is wrong in a `pack.yaml`, as far as it can be told without its rules."""
     schema = load_json(shipped("rules") / "schema" / "pack.json", places=False).value
     mistakes = [*schema_mistakes(document, schema), *parameter_mistakes(document, ("parameters",))]
     if not mistakes and (wanted := document.value.get("auditor")) and _older(wanted):
         newer = f"needs auditor {wanted.lstrip('>= ')} or newer, and this is {__version__}"
         sentence = f"The pack {shown(document.value['name'])} {newer}."
         mistakes.append(Mistake(document.place_of(("auditor",)), sentence, "Upgrade auditor."))
-    if mistakes:
-        raise InputError(mistakes)
-    raw = document.value
-    parts = {key: raw.get(key) or EMPTY for key in ("defaults", "parameters", "values")}
-    return Pack(raw["name"], raw["version"], document, **parts)
+    return mistakes
 
 
 def _older(wanted: str) -> bool:
