@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import reduce
 
-from auditor.model import Evidence, Finding, Resource, Snapshot, Unread, Verdict
+from auditor.kinds import MISSING, gone
+from auditor.model import Evidence, Finding, Json, Resource, Snapshot, Text, Unread, Verdict
 from auditor.rule import Among, AnyCheck, Check, Combined, Rule
 from auditor.scope import ONLY_LIVE, Found, NotRead, Predicate, Scope, first_unread, unknown_at
 
 
 def evaluate(snapshot: Snapshot, rules: Iterable[Rule], predicates: Mapping[str, Predicate]) -> tuple[Finding, ...]:
-    """Return one finding for each rule at each of its subjects that the pipeline has."""
-    return tuple(
+    """Return one finding for each rule at each of its subjects that the pipeline has.
+
+    What does not exist is one finding: where a rule has proven that, rules that are open only for want of it do not apply.
+    """
+    found = [
         judge(rule, node, snapshot, predicates)
         for rule in rules
         for node in rule.subjects
         if node in snapshot.resources and all(other in snapshot.resources for other in required_nodes(rule))
+    ]
+    missing = {_node(one) for finding in found for one in finding.evidence if one.key == MISSING and one.unread is None}
+    return tuple(
+        replace(one, verdict=Verdict.NOT_APPLICABLE) if _moot(one, missing, snapshot) else one for one in found
     )
+
+
+def _moot(finding: Finding, missing: set[str], snapshot: Snapshot) -> bool:
+    """Tell whether a finding is open only for want of what does not exist."""
+    return finding.verdict is Verdict.UNKNOWN and all(
+        one.unread is not None and any(gone(snapshot.resources[node], one.unread) for node in missing)
+        for one in finding.evidence
+    )
+
+
+def _node(evidence: Evidence) -> str:
+    return evidence.route.partition(".")[0]
 
 
 def judge(rule: Rule, node: str, snapshot: Snapshot, predicates: Mapping[str, Predicate]) -> Finding:
@@ -51,7 +73,7 @@ def objections(check: AnyCheck, scope: Scope, predicates: Mapping[str, Predicate
             return list(_among(check, scope, predicates))
         return _combined(check, scope, predicates)
     except NotRead as gap:
-        return [unknown_at(gap.route, gap.unread, _wanted(check), scope)]
+        return [unknown_at(gap.route, gap.unread, _wanted(check, scope, predicates), scope)]
 
 
 def required_nodes(rule: Rule) -> frozenset[str]:
@@ -62,17 +84,17 @@ def required_nodes(rule: Rule) -> frozenset[str]:
 def _check(check: Check, scope: Scope, predicate: Predicate) -> list[Evidence]:
     found = scope.find(check.at)
     if found.unread is not None:
-        return [unknown_at(found.route, found.unread, check.wanted, scope)]
+        return [unknown_at(found.route, found.unread, _looked_for(check, scope, predicate), scope)]
     if found.value is None and check.has_default:
         found = Found(scope.fill(check.default), found.route)
     if predicate.whole and not isinstance(found.value, Resource) and (hit := first_unread(found.value, found.route)):
-        return [unknown_at(*hit, check.wanted, scope)]
+        return [unknown_at(*hit, _looked_for(check, scope, predicate), scope)]
     return list(predicate.judge(found, scope.fill(check.wanted), scope))
 
 
 def _among(check: Among, scope: Scope, predicates: Mapping[str, Predicate]) -> Iterator[Evidence]:
     found = scope.find(check.route)
-    wanted = f"{check.quantifier} item with {_wanted(check)}"
+    wanted = (_SOME if check.quantifier == "some" else _EVERY).fill(_wanted(check, scope, predicates))
     if found.unread is not None:
         yield unknown_at(found.route, found.unread, wanted, scope)
         return
@@ -94,7 +116,7 @@ def _among(check: Among, scope: Scope, predicates: Mapping[str, Predicate]) -> I
 
 def _item(check: Among, item: Found, scope: Scope, predicates: Mapping[str, Predicate]) -> list[Evidence]:
     if item.unread is not None:
-        return [unknown_at(item.route, item.unread, _wanted(check), scope)]
+        return [unknown_at(item.route, item.unread, _wanted(check, scope, predicates), scope)]
     return _objections_of(check.checks, scope.inside(item), predicates)
 
 
@@ -110,14 +132,14 @@ def _combined(check: Combined, scope: Scope, predicates: Mapping[str, Predicate]
     inner = [objection for branch in branches for objection in branch]
     if _proven(inner):
         return []
-    return inner or [_contrary(check, scope)]
+    return inner or [_contrary(check, scope, predicates)]
 
 
-def _contrary(check: Combined, scope: Scope) -> Evidence:
+def _contrary(check: Combined, scope: Scope, predicates: Mapping[str, Predicate]) -> Evidence:
     first = next((inner for inner in check.checks if isinstance(inner, Check)), None)
     found = scope.find(first.at if first else ".")
     shown = found.value.arn if isinstance(found.value, Resource) else found.value
-    return Evidence(found.route, f"not {_wanted(check)}", shown, scope.place(found.route))
+    return Evidence(found.route, _NOT.fill(_wanted(check, scope, predicates)), shown, scope.place(found.route))
 
 
 def _objections_of(checks: Iterable[AnyCheck], scope: Scope, predicates: Mapping[str, Predicate]) -> list[Evidence]:
@@ -128,12 +150,53 @@ def _proven(evidence: Iterable[Evidence]) -> bool:
     return any(one.unread is None for one in evidence)
 
 
-def _wanted(check: AnyCheck) -> str:
-    """Say in the rule's own words what a check wants."""
+_SOME = Text("some item with {}", "{}を満たす項目があること")
+_EVERY = Text("every item with {}", "すべての項目が{}を満たすこと")
+_NOT = Text("not {}", "{}に当てはまらないこと")
+_OR, _AND = Text("{} or {}", "{}または{}"), Text("{} and {}", "{}かつ{}")
+
+
+def _wanted(check: AnyCheck, scope: Scope, predicates: Mapping[str, Predicate]) -> Text:
+    """Say in the rule's own words, with its placeholders filled, what a check wants."""
     if isinstance(check, Check):
-        return f"{check.at} {check.predicate} {check.wanted}".removeprefix(". ")
-    joint = " or " if isinstance(check, Combined) and check.mode == "any" else " and "
-    return joint.join(_wanted(inner) for inner in check.checks)
+        if (sentence := _whole_sentence(check, predicates.get(check.predicate))) is not None:
+            return sentence
+        words = f"{check.at} {check.predicate} {_spelled(_filled(check.wanted, scope))}".removeprefix(". ")
+        return Text(words, f"「{words}」")
+    joint = _OR if isinstance(check, Combined) and check.mode == "any" else _AND
+    first, *more = (_wanted(inner, scope, predicates) for inner in check.checks)
+    return reduce(joint.fill, more, first)
+
+
+def _looked_for(check: Check, scope: Scope, predicate: Predicate) -> Json:
+    """Say what was looked for where nothing could be read: the value, or what the predicate asks."""
+    wanted = _filled(check.wanted, scope)
+    if predicate.asks is not None:
+        return predicate.asks(wanted)
+    return _whole_sentence(check, predicate) or f"{check.predicate} {_spelled(wanted)}"
+
+
+def _whole_sentence(check: Check, predicate: Predicate | None) -> Text | None:
+    """Return what a predicate without a choice asks, which its doc line says."""
+    if predicate is None or check.wanted is not True or predicate.schema != {"const": True}:
+        return None
+    return Text(predicate.doc.en.rstrip("."), predicate.doc.ja.rstrip("。"))
+
+
+def _filled(wanted: Json, scope: Scope) -> Json:
+    """Return a parameter with its placeholders filled, as far as their values are known."""
+    if isinstance(wanted, Mapping):
+        return {key: _filled(part, scope) for key, part in wanted.items()}
+    if isinstance(wanted, list | tuple):
+        return [_filled(part, scope) for part in wanted]
+    try:
+        return scope.fill(wanted)
+    except NotRead:
+        return wanted
+
+
+def _spelled(value: Json) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def _finding(rule: Rule, scope: Scope, verdict: Verdict, evidence: tuple[Evidence, ...]) -> Finding:

@@ -17,6 +17,7 @@ _OVER = frozenset({"Cancelled", "Cancelling", "Failed", "Failing", "Complete"})
 
 def _start_replication(document: Json, wanted: Json, scope: Scope) -> Json:
     param = known({key: value for key, value in wanted.items() if key not in {"intent", "key"}})
+    document = _as_declared(document, param)
     intent = wanted.get("intent") or {}
     target: dict[str, Json] = {"Metrics": {"Status": "Enabled"}}
     if intent.get("replication_time_control") == "required":
@@ -30,6 +31,20 @@ def _start_replication(document: Json, wanted: Json, scope: Scope) -> Json:
         rule["SourceSelectionCriteria"] = {"SseKmsEncryptedObjects": {"Status": "Enabled"}}
     markers = intent.get("delete_markers", "keep")
     return _EDITS["add_replication_rule"].apply(document, {**param, "delete_markers": markers, "rule": rule}, scope)
+
+
+def _as_declared(document: Json, param: Mapping[str, Json]) -> Json:
+    """Return the configuration with the declared role, where all its rules lead to the pipeline's destination."""
+    rules = rules_of(document)
+    if not rules or document.get("Role") == param["role"]:
+        return document
+    if any(walk(rule, ("Destination", "Bucket")) != param["destination"] for rule in rules):
+        raise Refused(
+            "Manual",
+            f"the bucket replicates as {document.get('Role')}, and a bucket has one replication role: {param['role']} would "
+            "serve the rules for other destinations, too.",
+        )
+    return {**document, "Role": param["role"]}
 
 
 def _follow_deletes(document: Json, wanted: Json, scope: Scope) -> Json:

@@ -29,8 +29,12 @@ KINDS: Table[Kind] = Table(
 )
 """Every kind of resource by its name, those of other distributions included."""
 
+MISSING = "missing"
+"""The key of the evidence that a resource does not exist; its route begins with the node's name."""
+
 __all__ = [
     "KINDS",
+    "MISSING",
     "Ask",
     "Call",
     "Facet",
@@ -39,6 +43,7 @@ __all__ = [
     "Target",
     "action_of",
     "attributes_of",
+    "gone",
     "kinds_at",
     "nodes",
     "resource",
@@ -54,6 +59,11 @@ def kinds_at(node: str) -> tuple[str, ...]:
 def nodes() -> tuple[str, ...]:
     """Return every node that a pipeline may have, those that other distributions add included."""
     return tuple(dict.fromkeys([*NODES, *(node for name in KINDS.offers() for node in KINDS[name].nodes)]))
+
+
+def gone(resource: Resource, unread: Unread) -> bool:
+    """Tell whether a refusal says that the resource does not exist."""
+    return unread.reason in KINDS[resource.node.kind].gone
 
 
 def target_of(node: Node, pipeline: Pipeline | None = None) -> Target:

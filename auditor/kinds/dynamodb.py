@@ -121,6 +121,7 @@ TABLE = Kind(
     service="dynamodb",
     attributes=_attributes,
     resource_arn=_arn,
+    gone=("ResourceNotFoundException", "TableNotFoundException"),
     doc=Text("A DynamoDB table.", "DynamoDB テーブルです。"),
     facets=facets(
         Facet(

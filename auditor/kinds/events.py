@@ -66,6 +66,7 @@ RULE = Kind(
     service="events",
     attributes=_attributes,
     resource_arn=_arn,
+    gone=("ResourceNotFoundException",),
     doc=Text("An EventBridge rule (`rule`, or `bus/rule`).", "EventBridge ルールです（`rule` または `bus/rule`）。"),
     facets=facets(
         Facet(

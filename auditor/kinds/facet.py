@@ -112,6 +112,8 @@ class Kind:
     aliases: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     resource_arn: Callable[[Target], str] = lambda target: target.id
     doc: Text = Text("", "")  # noqa: RUF009 - Text is frozen
+    gone: tuple[str, ...] = ()
+    """The error codes with which AWS says that there is no such resource."""
     nodes: tuple[str, ...] = ()
     """Where a kind of another distribution may stand: at `consumer`, or at nodes that it adds."""
 

@@ -154,6 +154,7 @@ FUNCTION = Kind(
     service="lambda",
     attributes=_attributes,
     resource_arn=_arn,
+    gone=("ResourceNotFoundException",),
     doc=Text(
         "A Lambda function, or one alias of it (`name:alias`).",
         "Lambda 関数、またはそのエイリアス（`name:alias`）です。",

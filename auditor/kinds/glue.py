@@ -34,6 +34,7 @@ TABLE = Kind(
     service="glue",
     attributes=_attributes,
     resource_arn=_arn,
+    gone=("EntityNotFoundException",),
     doc=Text(
         "A Glue Data Catalog table (`database/table`).", "Glue データカタログのテーブルです（`database/table`）。"
     ),

@@ -85,6 +85,7 @@ KEY = Kind(
     attributes=_attributes,
     aliases={"Arn": "Description.Arn"},
     resource_arn=_scope,
+    gone=("NotFoundException",),
     doc=Text("A KMS key, named by id, ARN or alias.", "KMS キーです。ID、ARN、エイリアスのいずれかで指定します。"),
     facets=facets(
         Facet(

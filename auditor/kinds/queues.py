@@ -76,6 +76,7 @@ QUEUE = Kind(
     service="sqs",
     attributes=_attributes,
     resource_arn=_arn,
+    gone=("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "NonExistentQueue"),
     doc=Text("An SQS queue.", "SQS キューです。"),
     facets=facets(
         Facet(

@@ -100,6 +100,7 @@ ROLE = Kind(
     attributes=_attributes,
     aliases={"Arn": "Role.Arn"},
     resource_arn=_scope,
+    gone=("NoSuchEntity",),
     doc=Text("An IAM role.", "IAM ロールです。"),
     facets=facets(
         Facet(

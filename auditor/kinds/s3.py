@@ -204,6 +204,7 @@ BUCKET = Kind(
     attributes=_attributes,
     aliases={"Region": "Location.Region"},
     resource_arn=bucket_arn,
+    gone=("NoSuchBucket",),
     doc=Text("An S3 general purpose bucket.", "S3 の汎用バケットです。"),
     facets={**_STATE, **REPLICATION, **ACCESS, **HEALTH},
 )

@@ -65,6 +65,7 @@ TOPIC = Kind(
     service="sns",
     attributes=_attributes,
     resource_arn=_arn,
+    gone=("NotFound", "NotFoundException"),
     doc=Text("An SNS topic.", "SNS トピックです。"),
     facets=facets(
         Facet(

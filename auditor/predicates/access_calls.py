@@ -257,8 +257,14 @@ def _replication_keys(scope: Scope) -> Iterator[Ask]:
         yield Ask((request,), "replication_role", "", "*", rules)
         return
     target = replica_key(scope, [one.at(_REPLICA_KEY) for one in rules.winners])
-    if target is not None:
+    if target is not None and not _elsewhere(scope, target):
         yield from _key_asks(scope, target, "destination_bucket", "kms:Encrypt", needed)
+
+
+def _elsewhere(scope: Scope, key: Key) -> bool:
+    """Tell whether the replica's key surely lies in another Region, which is a mistake of the rule and of no policy."""
+    region = scope.find("destination_bucket.Region").value
+    return isinstance(region, str) and key.arn.split(":")[3] not in {region, "*"}
 
 
 _REPLICA_KEY = "Destination.EncryptionConfiguration.ReplicaKmsKeyID"

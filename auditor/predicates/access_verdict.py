@@ -62,7 +62,7 @@ class Bench:
             if other is None:
                 return None
             found = found if other.gap is None else replace(other, ask=ask)
-        if found is not None and found.gap is None and isinstance(ask.needed, Unread):
+        if found is not None and isinstance(ask.needed, Unread):
             return replace(found, gap=(self._home(ask), ask.needed))
         return found
 

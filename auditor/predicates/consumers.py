@@ -4,41 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from auditor.model import Evidence, Json, Text, Unread
+from auditor.kinds import MISSING, gone
+from auditor.model import NODES, Evidence, Json, Text, Unread
 from auditor.predicates.exports import all_of, any_of
 from auditor.predicates.notifications import CREATED, entries
 from auditor.scope import Found, Predicate, Scope, object_to, unknown_at, walk
 
-_GONE = frozenset(
-    {
-        "ResourceNotFoundException",
-        "AWS.SimpleQueueService.NonExistentQueue",
-        "QueueDoesNotExist",
-        "NonExistentQueue",
-        "NotFound",
-        "NotFoundException",
-    }
-)
-"""What Lambda, SQS, SNS and EventBridge answer about what is not there: that is knowledge, and no refusal."""
-
 _FIFO = Text("S3 delivers to standard queues and topics only.", "S3 が通知できるのは標準のキューとトピックだけです。")
 
 
-def _exists(_found: Found, _wanted: Json, scope: Scope) -> Iterator[Evidence]:
-    kind = str(scope.take("subject.Kind"))
-    first = scope.find(f"subject.{_FIRST[kind]}")
-    if first.unread is not None and first.unread.reason in _GONE:
-        note = Text(
-            "S3 drops events for what is not there, silently.",
-            "宛先が存在しないイベントは、S3 が黙って捨てます。",
-        )
-        yield object_to(Found(first.unread.reason, first.route), f"a {kind} that exists", scope, note=note)
+def _exists(_found: Found, wanted: Json, scope: Scope) -> Iterator[Evidence]:
+    """Object to what AWS says is not there: that is knowledge, and no refusal."""
+    if wanted not in {True, scope.subject}:
+        return
+    for facet, unread in scope.me.unread.items():
+        if gone(scope.me, unread):
+            said = Found(unread.reason, f"{scope.subject}.{facet}")
+            known = scope.me.node
+            note = _DROPPED if known.name == "consumer" else _unknown_there(known.account.id)
+            yield object_to(said, _EXISTS, scope, note=note, key=MISSING)
+            return
+
+
+_EXISTS = Text("that it exists", "存在すること")
+_DROPPED = Text(
+    "S3 drops events for what is not there, silently.",
+    "宛先が存在しないイベントは、S3 が黙って捨てます。",
+)
+
+
+def _unknown_there(account: str) -> Text:
+    return Text(
+        f"Account {account} has nothing of this name: a slip in the pipeline file, another Region, or it was deleted.",
+        f"アカウント {account} にこの名前のリソースはありません。パイプラインファイルの誤記、リージョン違い、または削除済みです。",
+    )
 
 
 def _can_receive(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     kind = str(scope.take("subject.Kind"))
-    gone = list(_exists(found, wanted, scope))
-    return gone or [*_same_region(kind, scope), *_JUDGES[kind](scope)]
+    missing = list(_exists(found, wanted, scope))
+    return missing or [*_same_region(kind, scope), *_JUDGES[kind](scope)]
 
 
 def _same_region(kind: str, scope: Scope) -> Iterator[Evidence]:
@@ -129,7 +134,14 @@ _FIRST: Mapping[str, str] = {
     "sqs.queue": "Attributes",
     "sns.topic": "Attributes",
     "events.rule": "Rule",
+    "s3.bucket": "Versioning",
+    "dynamodb.table": "ContinuousBackups",
+    "iam.role": "Role",
+    "kms.key": "Description",
+    "glue.table": "Table",
 }
+"""The facet of each kind that tells, at the least, whether the resource is there."""
+
 _JUDGES: Mapping[str, Callable[[Scope], Iterator[Evidence]]] = {
     "lambda.function": _judge_function,
     "sqs.queue": _judge_queue,
@@ -184,12 +196,14 @@ CONSUMERS = (
     Predicate(
         "exists",
         _exists,
-        {"const": True},
+        {"anyOf": [{"const": True}, {"enum": list(NODES)}]},
         Text(
-            "AWS does not say that the function, queue, topic or rule is not there.",
-            "関数・キュー・トピック・ルールについて、AWS が「存在しない」と答えていない。",
+            "AWS does not say that the resource is not there; with a node's name, that is asked of this node only. Where a rule "
+            "has found that something does not exist, other rules that are open only for want of it do not apply.",
+            "リソースについて、AWS が「存在しない」と答えていない。ノード名を書くと、そのノードだけを確かめる。存在しないことが"
+            "分かった場合、それだけが理由で判定できないほかのルールは対象外になる。",
         ),
-        needs=lambda _wanted, _at: tuple(f"subject.{facet}" for facet in ("Configuration", "Attributes", "Rule")),
+        needs=lambda _wanted, _at: tuple(f"subject.{facet}" for facet in _FIRST.values()),
         example="{exists: true}",
     ),
     Predicate(

@@ -1,11 +1,11 @@
-"""Predicates about a replication configuration: replicates, ends_replication."""
+"""Predicates about a replication configuration: replicates, copies_as, ends_replication."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from auditor.model import Evidence, Json, Text, Unread
+from auditor.model import Evidence, Json, Resource, Text, Unread
 from auditor.predicates.exports import (
     Maybe,
     admits,
@@ -218,6 +218,29 @@ def _misses(aimed: Iterable[Standing], prefix: str, scope: Scope) -> Iterator[Ev
         yield object_to(one.at(where), f"a prefix of {prefix}", scope, note=miss(shown, prefix), shown=shown)
 
 
+def _copies_as(found: Found, wanted: Json, scope: Scope) -> Iterator[Evidence]:
+    """Object to another role than the declared one; by its name, unique in an account, where its ARN is not known."""
+    known = scope.resource(wanted)
+    used = Found(walk(found.value, ("Role",)), f"{found.route}.Role")
+    if known is None or used.value is None:
+        return
+    arn = scope.find(f"{wanted}.Arn").value
+    declared = arn if isinstance(arn, str) else known.node.id
+    if used.unread is not None:
+        yield unknown_at(used.route, used.unread, declared, scope)
+    elif used.value != declared and (isinstance(arn, str) or not _same_role(str(used.value), known)):
+        note = Text(
+            "S3 copies as this role, and the one that the pipeline declares is not asked.",
+            "S3 はこのロールでコピーします。パイプラインに書かれたロールは使われません。",
+        )
+        yield object_to(used, declared, scope, note=note)
+
+
+def _same_role(arn: str, known: Resource) -> bool:
+    account, _, path = arn.partition(":role/")
+    return account.endswith(f":{known.node.account.id}") and path.rpartition("/")[2] == known.node.id.rpartition("/")[2]
+
+
 def _ends_replication(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     back, prefix = options(wanted, "back_to", "prefix")
     for one in standings(found, back):
@@ -272,6 +295,17 @@ REPLICATION = (
             "`having`・`version`・`delete_markers` を書くと、効くルールがそのとおりであることを確かめる。",
         ),
         example='{at: Replication, replicates: {to: "${destination_bucket.Arn}", prefix: "${subject.ExportPrefix}"}}',
+    ),
+    Predicate(
+        "copies_as",
+        _copies_as,
+        {"const": "replication_role"},
+        Text(
+            "The bucket replicates as the role at this node.",
+            "バケットは、このノードのロールでレプリケートする。",
+        ),
+        needs=lambda wanted, _at: (f"?{wanted}.Role",),
+        example="{at: Replication, copies_as: replication_role}",
     ),
     Predicate(
         "ends_replication",
