@@ -17,7 +17,7 @@ from auditor.iam.contexts import (
     replication,
     replication_kms,
 )
-from auditor.model import Json, Unread
+from auditor.model import Json, Text, Unread
 from auditor.predicates.access_keys import Key, export_encryption, exports_encrypted, replica_key, source_keys
 from auditor.predicates.exports import Maybe, all_of, any_of, export_prefix, full_export_keys, same
 from auditor.predicates.notifications import entries
@@ -26,6 +26,14 @@ from auditor.scope import NotRead, Scope
 
 DELIVERY: Mapping[str, str] = MappingProxyType(
     {"lambda.function": "lambda:InvokeFunction", "sqs.queue": "sqs:SendMessage", "sns.topic": "sns:Publish"}
+)
+
+
+_NOT_KNOWN = Text("{} is not known", "{} が分かりません")
+_NO_ARN = Text("the role's ARN is not known", "ロールの ARN が分かりません")
+_ALIAS = Text(
+    "S3 invokes {}: declare the function with its alias",
+    "S3 が呼び出すのは {} です。関数をエイリアス付きで宣言してください",
 )
 
 
@@ -56,7 +64,7 @@ def text_at(scope: Scope, route: str) -> str:
     """Return the text at a route, or raise `NotRead`; an absent one is unread too, for nothing can be asked of it."""
     value = scope.take(route)
     if not isinstance(value, str):
-        raise NotRead(route, Unread("NotDeclared", detail=f"{route} is not known"))
+        raise NotRead(route, Unread("NotDeclared", detail=_NOT_KNOWN.fill(route)))
     return value
 
 
@@ -78,7 +86,7 @@ def role_arn(scope: Scope, node: str) -> str:
         used = scope.find("source_bucket.Replication.Role").value
         if declared and isinstance(used, str) and used.rpartition("/")[2] == declared.rpartition("/")[2]:
             return used
-    raise NotRead(found.route, found.unread or Unread("NotDeclared", detail="the role's ARN is not known"))
+    raise NotRead(found.route, found.unread or Unread("NotDeclared", detail=_NO_ARN))
 
 
 def around(scope: Scope, place: str, role: str = "") -> Circumstances:
@@ -304,7 +312,7 @@ def delivered(scope: Scope, target: str) -> Maybe:
     if any(entry.arn == target for entry in told):
         return True
     if told:
-        return Unread("NotDeclared", detail=f"S3 invokes {told[0].arn}: declare the function with its alias")
+        return Unread("NotDeclared", detail=_ALIAS.fill(told[0].arn))
     bus = scope.find("source_bucket.Notification.EventBridgeConfiguration").value
     return bus if isinstance(bus, Unread) else bus is None
 

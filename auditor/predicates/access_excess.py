@@ -84,7 +84,7 @@ def _reach(scope: Scope) -> Iterator[Evidence]:
         held = [
             decision for one in requests if (decision := decide(one, replace(sure, resource=key))).effect == "allowed"
         ]
-        wanted = f"no {powers[0][0]} and the like beyond the pipeline"
+        wanted = _NO_POWER.fill(powers[0][0])
         if held:
             note = Text(held[0].explain.replace(_STRANGER, "*"), held[0].explain_ja.replace(_STRANGER, "*"))
             said = ", ".join(one.request.action for one in held)
@@ -134,28 +134,36 @@ def _control(scope: Scope) -> Iterator[Evidence]:
     callers = [value for value, account in foreign.items() if account in known]
     if any(one.value == "*" for one in principals(perhaps)):
         callers += _replicator(scope, owner)
-    wanted = "no control of the bucket in another account's hands"
+    wanted = _NO_CONTROL
     for caller in dict.fromkeys(callers):
         requests = [_unlisted(caller, action, bucket, owner) for action in _CONTROL]
         requests += [_unlisted(caller, action, f"{bucket}/{_STRANGER}", owner) for action in _CONTROL_OF_OBJECTS]
         held = [one for one in requests if decide(one, Policies((_EVERYTHING,), sure)).effect == "allowed"]
         if held:
-            said = ", ".join(one.action for one in held[:4]) + (f" and {len(held) - 4} more" if len(held) > 4 else "")
+            first = ", ".join(one.action for one in held[:4])
+            said = Text(first, first) if len(held) <= 4 else _AND_MORE.fill(first, len(held) - 4)
             yield object_to(
-                Found(None, source.found.route), wanted, scope, note=_controls(caller, said), key=caller, shown=said
+                Found(None, source.found.route),
+                wanted,
+                scope,
+                note=_CONTROLS.fill(caller, said),
+                key=caller,
+                shown=said,
             )
         elif any(decide(one, Policies((_EVERYTHING,), perhaps)).effect == "allowed" for one in requests):
             route, unread = source.gap or (source.found.route, Unread("NotRead"))
             yield unknown_at(route, unread, wanted, scope, key=caller)
 
 
-def _controls(caller: str, said: str) -> Text:
-    return Text(
-        f"{caller} of another account may call {said}: whoever rules that account can stop replication here or delete history. "
-        "Replication needs none of it.",
-        f"別アカウントの {caller} に {said} が許可されています。そのアカウントを操作できる人なら、ここのレプリケーションを止めたり"
-        "履歴を消したりできます。レプリケーションにはどれも不要です。",
-    )
+_NO_POWER = Text("no {} and the like beyond the pipeline", "パイプライン外のリソースに対する {} などの権限がないこと")
+_NO_CONTROL = Text("no control of the bucket in another account's hands", "別アカウントにバケットの管理権限がないこと")
+_AND_MORE = Text("{} and {} more", "{} ほか {} 件")
+_CONTROLS = Text(
+    "{} of another account may call {}: whoever rules that account can stop replication here or delete history. "
+    "Replication needs none of it.",
+    "別アカウントの {} に {} が許可されています。そのアカウントを操作できる人なら、ここのレプリケーションを止めたり"
+    "履歴を消したりできます。レプリケーションにはどれも不要です。",
+)
 
 
 def _replicator(scope: Scope, owner: str) -> list[str]:

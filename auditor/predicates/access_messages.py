@@ -9,10 +9,12 @@ from auditor.iam.contexts import notification_kms
 from auditor.model import Evidence, Json, Text, Unread
 from auditor.predicates.access_calls import around, delivered, text_at
 from auditor.predicates.access_policies import guard
+from auditor.predicates.words import DENIED, NOT_ALLOWED
 from auditor.scope import Found, Predicate, Scope, object_to, unknown_at
 
 _ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt")
-_WANTED = "a key that S3 may use"
+_WANTED = Text("a key that S3 may use", "S3 が使用できる KMS キー")
+_FOR_S3 = Text("{} for s3.amazonaws.com", "s3.amazonaws.com による {}")
 _MANAGED = Text(
     "The policy of an AWS managed key cannot be edited and does not admit S3: use a customer managed key that does, or SSE-SQS.",
     "AWS マネージドキーのポリシーは変更できず、S3 の利用を許可していません。S3 を許可したカスタマーマネージドキーか、"
@@ -63,12 +65,12 @@ def _refused(scope: Scope) -> Iterator[Evidence]:
             around=around(scope, "subject"),
         )
         decision = decide(request, Policies(resource=generous))
-        wanted, note = f"{action} for s3.amazonaws.com", Text(decision.explain, decision.explain_ja)
+        wanted, note = _FOR_S3.fill(action), Text(decision.explain, decision.explain_ja)
         if decision.effect in {"explicit_deny", "implicit_deny"}:
-            found = "explicitly denied" if decision.effect == "explicit_deny" else "not allowed"
+            found = DENIED if decision.effect == "explicit_deny" else NOT_ALLOWED
             yield object_to(Found(None, source.found.route), wanted, scope, note=note, key=action, shown=found)
         elif decision.effect == "unknown":
-            unread = Unread("Unknowable", detail=decision.explain)
+            unread = Unread("Unknowable", detail=note)
             yield unknown_at(source.found.route, unread, wanted, scope, note=note, key=action)
         elif source.gap and decide(request, Policies(resource=strict)).effect != "allowed":
             yield unknown_at(*source.gap, wanted, scope, key=action)

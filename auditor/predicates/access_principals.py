@@ -121,7 +121,6 @@ def _canonical(found: Found, known: frozenset[str], scope: Scope) -> Iterator[Ev
         if scope.resource(node)
     }
     if found.value not in owners and found.value not in known:
-        detail = "a canonical user id does not tell its account"
         note = Text(
             "A canonical user id does not tell its account (a CloudFront origin access identity has one, too). If it is meant, "
             "list it in intent.known_accounts.",
@@ -129,11 +128,12 @@ def _canonical(found: Found, known: frozenset[str], scope: Scope) -> Iterator[Ev
             "意図したものなら intent.known_accounts に追加してください。",
         )
         yield unknown_at(
-            found.route, Unread("Unknowable", detail=detail), _WANTED, scope, note=note, key=str(found.value)
+            found.route, Unread("Unknowable", detail=_NOBODYS), _WANTED, scope, note=note, key=str(found.value)
         )
 
 
-_WANTED = "accounts of the pipeline"
+_WANTED = Text("accounts of the pipeline", "パイプラインで宣言されたアカウント")
+_NOBODYS = Text("a canonical user id does not tell its account", "正規ユーザー ID からはアカウントを特定できません")
 _EVERYONE = Text(
     "The statement allows everybody, and no condition narrows that to fixed accounts, networks or sources.",
     "このステートメントは全員を許可しており、固定のアカウント・ネットワーク・送信元に絞る条件がありません。",

@@ -9,9 +9,17 @@ from auditor.model import Evidence, Json, Text, Unread
 from auditor.predicates.access_keys import Key, managed_key, source_keys
 from auditor.predicates.access_policies import guard
 from auditor.predicates.access_principals import narrowed_to_somebody
+from auditor.predicates.words import NOT_PUBLIC
 from auditor.scope import Found, Predicate, Scope, object_to, unknown_at
 
 _INACCESSIBLE = "INACCESSIBLE_ENCRYPTION_CREDENTIALS"
+
+
+_WORKING, _CUSTOMERS = (
+    Text("a key that works", "使用可能な KMS キー"),
+    Text("a customer managed key", "カスタマーマネージドキー"),
+)
+_BUCKET_IN, _KEY_IN = Text("a bucket in {}", "{} のバケット"), Text("a key in {}", "{} のキー")
 
 
 def _usable_keys(_found: Found, _wanted: Json, scope: Scope) -> Iterator[Evidence]:
@@ -21,11 +29,14 @@ def _usable_keys(_found: Found, _wanted: Json, scope: Scope) -> Iterator[Evidenc
         return
     encryption = scope.find("source_bucket.Encryption")
     if encryption.unread is not None:
-        yield unknown_at(encryption.route, encryption.unread, "a key that works", scope)
+        yield unknown_at(encryption.route, encryption.unread, _WORKING, scope)
         return
     yield from _foreign_use(scope)
     for key in source_keys(scope):
         yield from _key_state(key, scope)
+
+
+_TABLE_KEY = Text("a table key that DynamoDB can use", "DynamoDB が使用できるテーブルの KMS キー")
 
 
 def _table_key(scope: Scope) -> Iterator[Evidence]:
@@ -38,9 +49,9 @@ def _table_key(scope: Scope) -> Iterator[Evidence]:
             "DynamoDB がテーブル自体の KMS キーを使えなくなっています。キーの有効化、削除のキャンセル、許可の復旧が必要です。",
         )
         where = gone if gone.value is not None else status
-        yield object_to(where, "a table key that DynamoDB can use", scope, note=note, key="table-key")
+        yield object_to(where, _TABLE_KEY, scope, note=note, key="table-key")
     elif unread is not None:
-        yield unknown_at(gone.route, unread, "a table key that DynamoDB can use", scope)
+        yield unknown_at(gone.route, unread, _TABLE_KEY, scope)
 
 
 def _foreign_use(scope: Scope) -> Iterator[Evidence]:
@@ -54,20 +65,26 @@ def _foreign_use(scope: Scope) -> Iterator[Evidence]:
             "カスタマーマネージドキーか SSE-S3 が必要です。",
         )
         route = "source_bucket.Encryption.Rules[0].ApplyServerSideEncryptionByDefault.KMSMasterKeyID"
-        yield object_to(scope.find(route), "a customer managed key", scope, note=note, shown="alias/aws/s3")
+        yield object_to(
+            scope.find(route),
+            _CUSTOMERS,
+            scope,
+            note=note,
+            shown="alias/aws/s3",
+        )
 
 
 def _key_state(key: Key, scope: Scope) -> Iterator[Evidence]:
     region, home = key.arn.split(":")[3], scope.find("source_bucket.Region").value
     if isinstance(home, Unread):
-        yield unknown_at("source_bucket.Region", home, f"a bucket in {region}", scope, key="region")
+        yield unknown_at("source_bucket.Region", home, _BUCKET_IN.fill(region), scope, key="region")
     elif isinstance(home, str) and region != home:
         note = Text(
             "A bucket is encrypted with keys of its own Region only.",
             "バケットの暗号化に使えるのは同じリージョンのキーだけです。",
         )
         where = Found(key.arn, "source_bucket.Encryption.Rules[0].ApplyServerSideEncryptionByDefault.KMSMasterKeyID")
-        yield object_to(where, f"a key in {home}", scope, note=note, key="region")
+        yield object_to(where, _KEY_IN.fill(home), scope, note=note, key="region")
     if not key.node:
         return
     for field, wanted in (("KeyState", "Enabled"), ("KeySpec", "SYMMETRIC_DEFAULT")):
@@ -109,9 +126,9 @@ def _open_across_accounts(_found: Found, _wanted: Json, scope: Scope) -> Iterato
     on = next((flag for flag in flags if flag.value is True), None)
     unread = next((flag for flag in flags if flag.unread is not None), None)
     if on is not None:
-        yield object_to(on, "a policy that is not public", scope, note=note)
+        yield object_to(on, NOT_PUBLIC, scope, note=note)
     elif unread is not None and unread.unread is not None:
-        yield unknown_at(unread.route, unread.unread, "a policy that is not public", scope, note=note)
+        yield unknown_at(unread.route, unread.unread, NOT_PUBLIC, scope, note=note)
 
 
 STATE = (

@@ -10,6 +10,7 @@ from auditor.iam import Decision, Policies, Policy, Reason, Request, decide
 from auditor.model import Evidence, Json, Text, Unread
 from auditor.predicates.access_calls import CALLS, Ask
 from auditor.predicates.access_policies import OPEN, Leaning, Source, boundary, guard, identity, kms_grants
+from auditor.predicates.words import ACTION_ON, DENIED, NOT_ALLOWED
 from auditor.scope import Found, Scope, object_to, unknown_at
 
 Side = Literal["caller", "resource", "both"]
@@ -100,7 +101,7 @@ class Bench:
         ):
             return None
         if not ask.guard and decision.effect == "implicit_deny":
-            return Refusal(ask, decision, (self._home(ask), Unread("NotDeclared", detail=_UNDECLARED.en)))
+            return Refusal(ask, decision, (self._home(ask), Unread("NotDeclared", detail=_UNDECLARED)))
         return Refusal(ask, decision)
 
     def _policies(self, ask: Ask, request: Request, leaning: Leaning) -> Policies:
@@ -160,7 +161,7 @@ class Bench:
         gaps = self._gaps(ask)
         if gaps:
             return gaps[0]
-        return self._home(ask), Unread("Unknowable", detail=decision.explain)
+        return self._home(ask), Unread("Unknowable", detail=Text(decision.explain, decision.explain_ja))
 
     def _home(self, ask: Ask) -> str:
         if self.side != "resource" and ask.caller:
@@ -215,7 +216,7 @@ def _denied_by(refusal: Refusal) -> frozenset[str | int | None]:
 def evidence(refusal: Refusal, scope: Scope, side: Side) -> Evidence:
     """Return the evidence of a refusal: where the deciding policy stands, what was wanted, and who decided."""
     ask, decision = refusal.ask, refusal.decision
-    wanted = f"{ask.action} on {ask.on}"
+    wanted = ACTION_ON.fill(ask.action, ask.on)
     reasons = [one for one in decision.by if one.kind in _SIDES[side]] or list(decision.by)
     note = Text(" ".join(one.en for one in reasons), "".join(one.ja for one in reasons))
     if refusal.gap is not None:
@@ -224,7 +225,7 @@ def evidence(refusal: Refusal, scope: Scope, side: Side) -> Evidence:
             unread.reason
         )
         return unknown_at(route, unread, wanted, scope, note=said, key=ask.action)
-    found = "explicitly denied" if decision.effect == "explicit_deny" else "not allowed"
+    found = DENIED if decision.effect == "explicit_deny" else NOT_ALLOWED
     return object_to(
         Found(None, _route(ask, decision, reasons, side)), wanted, scope, note=note, key=ask.action, shown=found
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from auditor.iam import Policies, Policy, PolicyError, Request, decide
 from auditor.model import Evidence, Json, Resource, Text, Unread
 from auditor.predicates.exports import any_of, export_keys, export_prefix, miss, similar
+from auditor.predicates.words import ANOTHER_BUCKET, DID_YOU_MEAN
 from auditor.scope import Found, Predicate, Scope, first_unread, object_to, unknown_at, walk
 
 _FLAGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
@@ -30,7 +31,7 @@ def _blocks_public_access(_found: Found, _wanted: Json, scope: Scope) -> Iterato
 
 def _denies_plain_http(found: Found, _wanted: Json, scope: Scope) -> Iterable[Evidence]:
     arn = str(scope.take("subject.Arn"))
-    wanted = "a Deny of s3:* to everyone when aws:SecureTransport is false"
+    wanted = _TLS
     known, gap = _readable(found)
     open_ones = [probe for probe in _probes(arn) if not _denied(known, *probe, scope)]
     if not open_ones:
@@ -38,6 +39,12 @@ def _denies_plain_http(found: Found, _wanted: Json, scope: Scope) -> Iterable[Ev
     if gap is not None:
         return (unknown_at(*gap, wanted, scope),)
     return (object_to(found, wanted, scope, note=_open(open_ones, arn), shown=_denials(found.value)),)
+
+
+_TLS = Text(
+    "a Deny of s3:* to everyone when aws:SecureTransport is false",
+    "aws:SecureTransport が false のとき、全員に対して s3:* を拒否する Deny",
+)
 
 
 def _readable(found: Found) -> tuple[Json, tuple[str, Unread] | None]:
@@ -86,10 +93,13 @@ def _callers(scope: Scope) -> Iterator[str]:
             yield resource.arn
 
 
+_A_DENY, _NO_DENY = Text("a Deny", "Sid のない Deny"), Text("no Deny", "Deny なし")
+
+
 def _denials(policy: Json) -> Json:
     statements = walk(policy, ("Statement",))
     listed = statements if isinstance(statements, list) else [statements]
-    return [one.get("Sid", "a Deny") for one in listed if walk(one, ("Effect",)) == "Deny"] or "no Deny"
+    return [one.get("Sid", _A_DENY) for one in listed if walk(one, ("Effect",)) == "Deny"] or _NO_DENY
 
 
 def _open(probes: list[tuple[str, str]], arn: str) -> Text | None:
@@ -112,22 +122,26 @@ def _open(probes: list[tuple[str, str]], arn: str) -> Text | None:
 def _logs_elsewhere(found: Found, _wanted: Json, scope: Scope) -> Iterable[Evidence]:
     target = Found(walk(found.value, ("LoggingEnabled", "TargetBucket")), f"{found.route}.LoggingEnabled.TargetBucket")
     if target.unread is not None:
-        return (unknown_at(target.route, target.unread, "another bucket", scope),)
+        return (unknown_at(target.route, target.unread, ANOTHER_BUCKET, scope),)
     if target.value is None:
-        return (object_to(target, "another bucket", scope),)
+        return (object_to(target, ANOTHER_BUCKET, scope),)
     if target.value != scope.take("subject.Name"):
         return ()
     note = Text(
         "Each log that is delivered is an access that is logged, and so on.",
         "ログの書き込み自体もログに記録され、際限なく続きます。",
     )
-    return (object_to(target, "another bucket", scope, note=note),)
+    return (object_to(target, ANOTHER_BUCKET, scope, note=note),)
 
 
 def _reads_data_only(found: Found, _wanted: Json, scope: Scope) -> Iterable[Evidence]:
     where = _location(found)
     if where.unread is not None:
-        return (unknown_at(where.route, where.unread, "a folder of export data", scope),)
+        return (
+            unknown_at(
+                where.route, where.unread, Text("a folder of export data", "エクスポートのデータフォルダ"), scope
+            ),
+        )
     if "Symlink" in str(walk(found.value, ("StorageDescriptor", "InputFormat"))) or not isinstance(where.value, str):
         return ()
     matched = re.fullmatch(r"s3[an]?://([^/]+)/?(.*)", where.value)
@@ -137,7 +151,7 @@ def _reads_data_only(found: Found, _wanted: Json, scope: Scope) -> Iterable[Evid
     names = [one.attributes["Name"] for one in _buckets(scope)]
     if bucket not in names:
         close = similar(bucket, names)
-        note = Text(f"Did you mean {close}?", f"{close} の間違いではありませんか。")
+        note = DID_YOU_MEAN.fill(close)
         return (object_to(where, f"s3://{close}/", scope, note=note),) if close else ()
     return _judge_folder(where, bucket, folder if folder.endswith("/") or not folder else f"{folder}/", scope)
 

@@ -8,8 +8,14 @@ from auditor.kinds import MISSING, gone
 from auditor.model import NODES, Evidence, Json, Text, Unread
 from auditor.predicates.exports import all_of, any_of
 from auditor.predicates.notifications import CREATED, entries
+from auditor.predicates.words import ANOTHER_BUCKET
 from auditor.scope import Found, Predicate, Scope, object_to, unknown_at, walk
 
+_ARRIVAL = Text("where S3's events arrive", "S3 のイベントが届く場所")
+_NOT_ZERO = Text("not 0", "0 以外")
+_STANDARD = Text("a standard queue or topic", "標準のキューまたはトピック")
+_TARGET = Text("a target", "ターゲット")
+_NOTHING_AGAIN = Text("nothing that wakes the function again", "この関数を再び起動しない送信先")
 _FIFO = Text("S3 delivers to standard queues and topics only.", "S3 が通知できるのは標準のキューとトピックだけです。")
 
 
@@ -63,7 +69,6 @@ def _same_region(kind: str, scope: Scope) -> Iterator[Evidence]:
 
 def _forwarded(found: Found, scope: Scope) -> Evidence:
     """Return the doubt about a rule elsewhere: another rule, not part of the pipeline, may send the events on to it."""
-    gap = Unread("NotDeclared", detail="S3's events arrive at the default bus of the bucket's account and Region")
     note = Text(
         "S3's events arrive at the default bus of the bucket's own account and Region. A rule there may send them on "
         "to this one; "
@@ -72,7 +77,7 @@ def _forwarded(found: Found, scope: Scope) -> Evidence:
         "そこからこのルールへ転送されている"
         "可能性がありますが、転送ルールはパイプラインに書かれていません。",
     )
-    return unknown_at(found.route, gap, "where S3's events arrive", scope, note=note)
+    return unknown_at(found.route, Unread("NotDeclared", detail=note), _ARRIVAL, scope, note=note)
 
 
 def _judge_function(scope: Scope) -> Iterator[Evidence]:
@@ -84,10 +89,10 @@ def _judge_function(scope: Scope) -> Iterator[Evidence]:
         yield object_to(state, "Active", scope, note=_because(reason))
     reserved = scope.find("subject.Concurrency.ReservedConcurrentExecutions")
     if reserved.unread is not None:
-        yield unknown_at(reserved.route, reserved.unread, "not 0", scope)
+        yield unknown_at(reserved.route, reserved.unread, _NOT_ZERO, scope)
     elif reserved.value == 0:
         note = Text("With 0 reserved the function never runs.", "予約済み同時実行数が 0 の関数は一切実行されません。")
-        yield object_to(reserved, "not 0", scope, note=note)
+        yield object_to(reserved, _NOT_ZERO, scope, note=note)
 
 
 def _because(reason: Json) -> Text | None:
@@ -105,7 +110,7 @@ def _judge_topic(scope: Scope) -> Iterator[Evidence]:
 def _standard(scope: Scope, flag: str) -> Iterator[Evidence]:
     arn, found = scope.find("subject.Arn"), scope.find(f"subject.Attributes.{flag}")
     if str(arn.value).endswith(".fifo"):
-        yield object_to(arn, "a standard queue or topic", scope, note=_FIFO)
+        yield object_to(arn, _STANDARD, scope, note=_FIFO)
     elif found.unread is not None:
         yield unknown_at(found.route, found.unread, "false", scope)
     elif str(found.value).lower() == "true":
@@ -119,9 +124,9 @@ def _judge_rule(scope: Scope) -> Iterator[Evidence]:
     elif state.value == "DISABLED":
         yield object_to(state, "ENABLED", scope)
     if targets.unread is not None:
-        yield unknown_at(targets.route, targets.unread, "a target", scope)
+        yield unknown_at(targets.route, targets.unread, _TARGET, scope)
     elif not targets.value:
-        yield object_to(targets, "a target", scope)
+        yield object_to(targets, _TARGET, scope)
     bus, owner = scope.find("subject.Bus"), scope.find("subject.Account")
     if bus.unread is None and bus.value not in (None, "default"):
         yield _forwarded(bus, scope)
@@ -157,13 +162,13 @@ def _stays_out_of_loops(found: Found, _wanted: Json, scope: Scope) -> Iterator[E
         route = f"{found.route}.DestinationConfig.{outcome}.Destination"
         target = Found(walk(found.value, ("DestinationConfig", outcome, "Destination")), route)
         if target.unread is not None:
-            yield unknown_at(route, target.unread, "nothing that wakes the function again", scope)
+            yield unknown_at(route, target.unread, _NOTHING_AGAIN, scope)
         elif isinstance(target.value, str) and (target.value == own or target.value.startswith(f"{own}:")):
             note = Text(
                 "Each invocation is handed to the function itself, which runs again, and again.",
                 "呼び出しの結果が関数自身に渡され、際限なく実行され続けます。",
             )
-            yield object_to(target, "nothing that wakes the function again", scope, note=note)
+            yield object_to(target, _NOTHING_AGAIN, scope, note=note)
         elif target.value is not None and target.value == scope.find("source_bucket.Arn").value:
             yield from _into_the_bucket(target, own, scope)
 
@@ -177,14 +182,14 @@ def _into_the_bucket(target: Found, own: str, scope: Scope) -> Iterator[Evidence
         for one in entries(notification)
     )
     if isinstance(woken, Unread):
-        yield unknown_at(target.route, woken, "another bucket", scope)
+        yield unknown_at(target.route, woken, ANOTHER_BUCKET, scope)
     elif woken:
         note = Text(
             f"A failed run leaves a record at {key.rsplit('/', 4)[0]}/…, which raises an event that wakes the "
             f"function again.",
             f"失敗の記録が {key.rsplit('/', 4)[0]}/… に置かれ、そのイベントが再び関数を起動します。",
         )
-        yield object_to(target, "another bucket", scope, note=note)
+        yield object_to(target, ANOTHER_BUCKET, scope, note=note)
 
 
 def _all_facets(_wanted: Json, _at: str) -> tuple[str, ...]:

@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from auditor.kinds.event_patterns import Leaf, leaves, object_created
-from auditor.model import Evidence, Json, Unread
+from auditor.model import Evidence, Json, Text, Unread
 from auditor.predicates.notifications import REASONS
+from auditor.predicates.words import MATCHES
 from auditor.scope import Found, Scope, object_to, unknown_at
+
+_PATTERN = Text("a pattern that matches Object Created", "Object Created に一致するイベントパターン")
+_AN_EXPORT = Text("an exported object", "エクスポートされたオブジェクト")
+_THIS_PART = Text("this part of the pattern", "イベントパターンのこの部分")
 
 
 def event_of(scope: Scope, key: Json, event: str) -> Json:
@@ -19,10 +24,10 @@ def event_of(scope: Scope, key: Json, event: str) -> Json:
 def unlike(pattern: Found, events: list[Json], scope: Scope) -> Iterator[Evidence]:
     """Yield the parts of a pattern that one of the events does not meet, each once."""
     if pattern.unread is not None:
-        yield unknown_at(pattern.route, pattern.unread, "a pattern that matches Object Created", scope)
+        yield unknown_at(pattern.route, pattern.unread, _PATTERN, scope)
         return
     if pattern.value is None:
-        yield object_to(pattern, "a pattern that matches Object Created", scope)
+        yield object_to(pattern, _PATTERN, scope)
         return
     worst: dict[str, Leaf] = {}
     for event in events:
@@ -34,14 +39,10 @@ def unlike(pattern: Found, events: list[Json], scope: Scope) -> Iterator[Evidenc
         if leaf.meets is False:
             yield object_to(Found(leaf.wanted, leaf.route), _shown(leaf), scope)
         else:
-            gap = (
-                leaf.wanted
-                if isinstance(leaf.wanted, Unread)
-                else Unread("NotEvaluated", detail="this part of the pattern")
-            )
+            gap = leaf.wanted if isinstance(leaf.wanted, Unread) else Unread("NotEvaluated", detail=_THIS_PART)
             yield unknown_at(leaf.route, gap, _shown(leaf), scope)
 
 
 def _shown(leaf: Leaf) -> Json:
     known = leaf.found if isinstance(leaf.found, str | int | float | bool | list) else None
-    return f"matches {known}" if known is not None else "matches an exported object"
+    return MATCHES.fill(known if known is not None else _AN_EXPORT)

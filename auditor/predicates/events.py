@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
 
 from auditor.kinds.event_patterns import Free, matches
 from auditor.model import Evidence, Json, Text, Unread
@@ -19,7 +20,14 @@ from auditor.predicates.notifications import (
     other_keys,
     some_of_each,
 )
+from auditor.predicates.words import A_PREFIX_OF, DID_YOU_MEAN, NOBODY, PRESENT
 from auditor.scope import Found, Predicate, Scope, object_to, unknown_at, walk
+
+_EVENT_TO = Text("{} to {}", "{}（通知先: {}）")
+_TO_SOMEBODY = Text("{} to somebody", "{} の通知先があること")
+_EITHER = Text("{} or {}", "{} または {}")
+_NO_SUFFIX = Text("no suffix", "サフィックスなし")
+_AN_END = Text("the end of an export object's key", "エクスポートされるオブジェクトのキーの末尾")
 
 
 def _wanted_events(of: Json) -> tuple[str, ...]:
@@ -37,7 +45,7 @@ def _delivers(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
         return ()
     doubts = [one for one in known if any(isinstance(_for(one, to, event), Unread) for event in missing)]
     if doubts and all(isinstance(_heard(known, to, event), Unread) for event in missing):
-        return (unknown_at(*doubts[0].gap, f"{missing[0]} to {to}", scope),)
+        return (unknown_at(*doubts[0].gap, _EVENT_TO.fill(missing[0], to), scope),)
     mine = [one for one in known if one.tells(to) is True]
     return (_deaf(mine[0], missing, of, scope) if mine else _unnamed(found, known, str(to), missing, scope),)
 
@@ -57,22 +65,22 @@ def _deaf(entry: Entry, missing: list[str], of: Json, scope: Scope) -> Evidence:
         "DynamoDB のエクスポートはマルチパートアップロードなので、発生するのは CompleteMultipartUpload です。Put や "
         "Post は発生しません。",
     )
-    wanted = missing if of == "all_objects" else "s3:ObjectCreated:CompleteMultipartUpload or s3:ObjectCreated:*"
+    wanted = missing if of == "all_objects" else _EITHER.fill(MULTIPART, "s3:ObjectCreated:*")
     found = Found(walk(entry.value, ("Events",)), f"{entry.route}.Events")
     return object_to(found, wanted, scope, note=note if MULTIPART in missing else None)
 
 
 def _unnamed(found: Found, known: tuple[Entry, ...], to: str, missing: list[str], scope: Scope) -> Evidence:
     """Return the objection that no entry names the consumer, or why even that is not certain."""
-    wanted = f"{missing[0]} to {to}"
+    wanted = _EVENT_TO.fill(missing[0], to)
     told = [one for one in known if not isinstance(one.arn, Unread)]
     if detour := _detour(found, known, missing[0], scope):
-        return unknown_at(detour[0], Unread("NotDeclared", detail=detour[1].en), wanted, scope, note=detour[1])
+        return unknown_at(detour[0], Unread("NotDeclared", detail=detour[1]), wanted, scope, note=detour[1])
     close = next((one for one in told if _nearly(str(one.arn), to)), None)
     if close is not None:
-        note = Text(f"Did you mean {to}?", f"{to} の間違いではありませんか。")
+        note = DID_YOU_MEAN.fill(to)
         return object_to(Found(close.arn, f"{close.route}.{close.arn_key}"), to, scope, note=note)
-    return object_to(found, wanted, scope, shown=[one.arn for one in told] or "nobody is told")
+    return object_to(found, wanted, scope, shown=[one.arn for one in told] or NOBODY)
 
 
 def _detour(found: Found, known: tuple[Entry, ...], event: str, scope: Scope) -> tuple[str, Text] | None:
@@ -114,13 +122,13 @@ def _nearly(arn: str, to: str) -> bool:
 def _eventbridge_delivers(found: Found, events: Iterable[str], scope: Scope) -> Iterator[Evidence]:
     switch = Found(walk(found.value, ("EventBridgeConfiguration",)), f"{found.route}.EventBridgeConfiguration")
     if switch.unread is not None:
-        yield unknown_at(switch.route, switch.unread, "present", scope)
+        yield unknown_at(switch.route, switch.unread, PRESENT, scope)
     elif switch.value is None:
         note = Text(
             "The bucket sends nothing to EventBridge until this is on.",
             "これを有効にするまで、バケットは EventBridge に何も送りません。",
         )
-        yield object_to(switch, "present", scope, note=note)
+        yield object_to(switch, PRESENT, scope, note=note)
     pattern = scope.find("consumer.Rule.EventPattern")
     yield from unlike(pattern, [event_of(scope, Free(), event) for event in events], scope)
 
@@ -139,7 +147,7 @@ def _admits(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     mine = [one for one in entries(found) if all_of((one.tells(to), one.hears(event))) is not False]
     if isinstance(verdict, Unread):
         doubt = next(one for one in mine if isinstance(all_of((one.tells(to), one.admits(key))), Unread))
-        return (unknown_at(*doubt.gap, f"objects under {prefix}", scope),)
+        return (unknown_at(*doubt.gap, Text("objects under {}", "{} 以下のオブジェクト").fill(prefix), scope),)
     whole = str(scope.take("subject.Prefix") or "") if of == "all_objects" else prefix
     return tuple(objection for one in mine for objection in _shut(one, whole, key, of, scope))
 
@@ -155,7 +163,9 @@ def _lets(found: Found, key: str, to: str, event: str, scope: Scope) -> Maybe:
     """Tell whether word of a new object reaches the consumer, as far as filters go."""
     if scope.take("consumer.Kind") == "events.rule":
         verdict = matches(scope.take("consumer.Rule.EventPattern"), event_of(scope, key, event))
-        return Unread("NotEvaluated", detail="the event pattern") if verdict is None else verdict
+        return (
+            Unread("NotEvaluated", detail=Text("the event pattern", "イベントパターン")) if verdict is None else verdict
+        )
     return any_of(all_of((one.tells(to), one.hears(event), one.admits(key))) for one in entries(found))
 
 
@@ -200,7 +210,7 @@ def _shut(entry: Entry, prefix: str, key: str, of: Json, scope: Scope) -> Iterat
     head, tail = entry.filter("prefix"), entry.filter("suffix")
     if head.value and not encoded(prefix).startswith(str(head.value)):
         note = miss(str(head.value), prefix, url=True)
-        yield object_to(head, f"a prefix of {encoded(prefix)}", scope, note=note)
+        yield object_to(head, A_PREFIX_OF.fill(encoded(prefix)), scope, note=note)
     elif tail.value and not encoded(key).endswith(str(tail.value)):
         note = Text(
             "No export object ends like this. They end in .json.gz (or .ion.gz), manifest-files.json and "
@@ -209,9 +219,7 @@ def _shut(entry: Entry, prefix: str, key: str, of: Json, scope: Scope) -> Iterat
             "manifest-files.json、"
             "manifest-summary.json で終わります。",
         )
-        yield object_to(
-            tail, "no suffix" if of == "all_objects" else "the end of an export object's key", scope, note=note
-        )
+        yield object_to(tail, _NO_SUFFIX if of == "all_objects" else _AN_END, scope, note=note)
     else:
         yield object_to(
             head if head.value else Found(walk(entry.value, ("Filter",)), f"{entry.route}.Filter"), key, scope
@@ -233,7 +241,7 @@ def _subscribes(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     if doubt is not None:
         return (unknown_at(*doubt.gap, listed(events)[0], scope),)
     shown = sorted({str(event) for one in known for event in listed(walk(one.value, ("Events",)))})
-    return (object_to(found, f"{' or '.join(listed(events))} to somebody", scope, shown=shown or "nobody is told"),)
+    return (object_to(found, _TO_SOMEBODY.fill(reduce(_EITHER.fill, listed(events))), scope, shown=shown or NOBODY),)
 
 
 def _reads(_wanted: Json, _at: str) -> tuple[str, ...]:

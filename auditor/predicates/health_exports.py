@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from auditor.model import Evidence, Json, Text, Unread
+from auditor.predicates.words import NO_LATER, NONE
 from auditor.scope import Found, NotRead, Predicate, Scope, first_unread, object_to, unknown_at
 
 _MOMENT = re.compile(
@@ -18,6 +19,12 @@ _ROUNDING = timedelta(seconds=1)
 # LatestRestorableDateTime trails the present by about five minutes.
 _TRAILS = timedelta(minutes=10)
 _LONGEST_DAYS = 35
+
+
+_HOURS_AGO = Text("at most {} h ago", "{} 時間以内")
+_NO_TIME = Text("no time to reckon with", "経過時間を計算するための時刻がありません")
+_NO_START = Text("AWS tells no start of the window", "AWS の応答に PITR の開始時刻がありません")
+_COMPLETED = Text("a COMPLETED export", "COMPLETED のエクスポート")
 
 
 def moment(value: Json) -> datetime | None:
@@ -136,12 +143,12 @@ def _never(found: Found, exports: list[_Export], scope: Scope) -> Evidence:
     here = Found(None, f"{found.route}.Exports")
     if exports:
         note = Text("The first export still runs.", "最初のエクスポートがまだ実行中です。")
-        return object_to(here, "a COMPLETED export", scope, note=note, shown="IN_PROGRESS")
+        return object_to(here, _COMPLETED, scope, note=note, shown="IN_PROGRESS")
     note = Text(
         "AWS knows of no export of this table into the bucket and prefix of the pipeline in the last 90 days.",
         "過去 90 日間に、このテーブルからパイプラインのバケットとプレフィックスへのエクスポートはありません。",
     )
-    return object_to(here, "a COMPLETED export", scope, note=note, shown="none")
+    return object_to(here, _COMPLETED, scope, note=note, shown=NONE)
 
 
 def _too_old(newest: _Export, wanted: Json, scope: Scope) -> Iterator[Evidence]:
@@ -149,7 +156,10 @@ def _too_old(newest: _Export, wanted: Json, scope: Scope) -> Iterator[Evidence]:
     then = moment(ended.value)
     if then is None or now is None:
         yield unknown_at(
-            ended.route, Unread("NotTold", detail="no time to reckon with"), f"at most {wanted:g} h ago", scope
+            ended.route,
+            Unread("NotTold", detail=_NO_TIME),
+            _HOURS_AGO.fill(f"{wanted:g}"),
+            scope,
         )
         return
     hours = (now - then) / timedelta(hours=1)
@@ -158,7 +168,7 @@ def _too_old(newest: _Export, wanted: Json, scope: Scope) -> Iterator[Evidence]:
             f"The newest completed export ended {hours:.1f} hours before this audit.",
             f"完了した最新のエクスポートは、この監査の {hours:.1f} 時間前に終わったものです。",
         )
-        yield object_to(ended, f"at most {wanted:g} h ago", scope, note=note, key="age")
+        yield object_to(ended, _HOURS_AGO.fill(f"{wanted:g}"), scope, note=note, key="age")
 
 
 def _other_table(newest: _Export, scope: Scope) -> Iterator[Evidence]:
@@ -194,7 +204,7 @@ def _gaps(done: list[_Export], scope: Scope) -> Iterator[Evidence]:
             )
             spec = Found(export.told["IncrementalExportSpecification"]["ExportFromTime"], "")
             where = Found(spec.value, f"{export.route}.IncrementalExportSpecification.ExportFromTime")
-            yield object_to(where, f"at most {_said(reached)}", scope, note=note, key="gap")
+            yield object_to(where, NO_LATER.fill(_said(reached)), scope, note=note, key="gap")
         reached = ends if reached is None else max(reached, ends)
 
 
@@ -211,9 +221,14 @@ def _reaches_exports(found: Found, _wanted: Json, scope: Scope) -> Iterator[Evid
     if last is None or reached is None:
         return
     begins = moment(found.value)
-    wanted = f"at most {_said(reached)}"
+    wanted = NO_LATER.fill(_said(reached))
     if begins is None:
-        yield unknown_at(found.route, Unread("NotTold", detail="AWS tells no start of the window"), wanted, scope)
+        yield unknown_at(
+            found.route,
+            Unread("NotTold", detail=_NO_START),
+            wanted,
+            scope,
+        )
     elif begins > reached + _ROUNDING and not _slid(begins, last, scope) and not _overdue(last, scope):
         note = Text(
             f"Recovery begins at {_said(begins)}, after the last export's {_said(reached)}: it was switched off and on "

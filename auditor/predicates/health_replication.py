@@ -7,12 +7,22 @@ from collections.abc import Iterable, Iterator
 from auditor.model import Evidence, Json, Text, Unread
 from auditor.predicates.exports import Maybe, all_of, any_of, options, same
 from auditor.predicates.replication import Standing, winners
+from auditor.predicates.words import NONE
 from auditor.scope import Found, Predicate, Scope, object_to, unknown_at, walk
 
 _ALIVE = frozenset({"New", "Preparing", "Ready", "Active", "Suspended", "Pausing", "Paused", "Completing"})
 _RTC_SECONDS = 900
 _USUAL_SECONDS = 86_400
 _WHOLE_DAY = 23
+
+
+_JOB = Text("a Batch Replication job for older objects", "既存オブジェクトに対するバッチレプリケーションジョブ")
+_KEEPS_UP = Text("replication keeps up", "レプリケーションが遅れていないこと")
+_ALARM = Text("an alarm on OperationsFailedReplication", "OperationsFailedReplication のアラーム")
+_ITS_ALARM = Text(
+    "an alarm on OperationsFailedReplication of this rule", "このルールの OperationsFailedReplication に対するアラーム"
+)
+_NO_ALARM = Text("no alarm", "アラームなし")
 
 
 def _has_replicas(found: Found, _wanted: Json, scope: Scope) -> Iterable[Evidence]:
@@ -30,9 +40,7 @@ def _has_replicas(found: Found, _wanted: Json, scope: Scope) -> Iterable[Evidenc
     if underway is True:
         return ()
     if isinstance(underway, Unread):
-        return (
-            unknown_at("source_bucket.ReplicationJobs", underway, "a Batch Replication job for older objects", scope),
-        )
+        return (unknown_at("source_bucket.ReplicationJobs", underway, _JOB, scope),)
     index, status = open_ones[0]
     failed = sum(one == "FAILED" for _, one in open_ones)
     more = walk(found.value, ("Truncated",)) is True
@@ -45,7 +53,7 @@ def _has_replicas(found: Found, _wanted: Json, scope: Scope) -> Iterable[Evidenc
         f"{failed} 件は FAILED です（最初は {walk(objects[index], ('Key',))}）。S3 が自動でやり直すことはありません。",
     )
     here = Found(status, f"{found.route}.Objects[{index}].ReplicationStatus")
-    return (object_to(here, "COMPLETED", scope, note=note, shown=status or "none"),)
+    return (object_to(here, "COMPLETED", scope, note=note, shown=status or NONE),)
 
 
 def _underway(scope: Scope) -> Maybe:
@@ -81,7 +89,7 @@ def _lag(rule: Found, timed: bool, scope: Scope) -> Iterator[Evidence]:
     hours = _number(rule, "OperationsPendingReplication", "Datapoints")
     for one in (failed, latency, pending):
         if one.unread is not None:
-            yield unknown_at(one.route, one.unread, "replication keeps up", scope)
+            yield unknown_at(one.route, one.unread, _KEEPS_UP, scope)
     if _over(failed, 0):
         note = Text(
             "Objects whose replication FAILED stay so: repair the cause, then replicate them with S3 Batch "
@@ -92,13 +100,13 @@ def _lag(rule: Found, timed: bool, scope: Scope) -> Iterator[Evidence]:
         yield object_to(failed, 0, scope, note=note)
     limit = _RTC_SECONDS if timed else _USUAL_SECONDS
     if _over(latency, limit):
-        yield object_to(latency, f"at most {limit} seconds", scope)
+        yield object_to(latency, Text("at most {} seconds", "{} 秒以内").fill(limit), scope)
     elif _over(pending, 0) and _over(hours, _WHOLE_DAY - 1) and (least.value is None or _over(least, _RTC_SECONDS)):
         note = Text(
             "Something was waiting in every hour of the day, and the destination never caught up within 15 minutes.",
             "一日中、どの時間帯にも待ちがあり、送信先が 15 分以内に追いついたことが一度もありません。",
         )
-        yield object_to(pending, "0 at some hour", scope, note=note)
+        yield object_to(pending, Text("0 at some hour", "0 件になる時間帯があること"), scope, note=note)
 
 
 def _number(rule: Found, metric: str, statistic: str) -> Found:
@@ -118,9 +126,9 @@ def _watches(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     if verdict is True:
         return ()
     if isinstance(verdict, Unread):
-        return (unknown_at(found.route, verdict, "an alarm on OperationsFailedReplication", scope),)
-    shown = [walk(alarm, ("AlarmName",)) for alarm in alarms] or "no alarm"
-    return (object_to(found, "an alarm on OperationsFailedReplication of this rule", scope, shown=shown),)
+        return (unknown_at(found.route, verdict, _ALARM, scope),)
+    shown = [walk(alarm, ("AlarmName",)) for alarm in alarms] or _NO_ALARM
+    return (object_to(found, _ITS_ALARM, scope, shown=shown),)
 
 
 def _alarmed(alarm: Json, bucket: Json, names: list[Json]) -> Maybe:

@@ -19,6 +19,7 @@ from auditor.predicates.exports import (
     rule_prefix,
     same,
 )
+from auditor.predicates.words import A_PREFIX_OF, ALL_OF
 from auditor.scope import Found, Predicate, Scope, object_to, steps, unknown_at, walk
 
 _SIZES = ("ObjectSizeGreaterThan", "ObjectSizeLessThan")
@@ -30,6 +31,18 @@ _ACTIONS: Mapping[str, tuple[str, ...]] = {
 _ANY = (*(route for routes in _ACTIONS.values() for route in routes), "Transitions", "NoncurrentVersionTransitions")
 _ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
 """S3 does not replicate objects in these classes (S3UG replication-what-is-isnot-replicated)."""
+
+
+_AN_ACTION = Text("an action", "何らかのアクション")
+_RULE_WITH = Text("an Enabled rule with {} for {}", "{1} を対象に {0} を行う有効なルール（Enabled）")
+_A_RULE, _NOTHING = Text("a rule", "ルール"), Text("nothing", "アクションなし")
+_RULE_DOES = Text("{} ({}): {}", "{}（{}）: {}")
+_DAYS = Text("at least {} days", "{} 日以上")
+_EXPIRY = Text("when exports expire", "エクスポートの有効期限")
+_EXPIRE_TOO = Text("exports expire, as in {}", "{} と同様に、エクスポートに有効期限があること")
+_NEVER = Text("never", "無期限")
+_SOURCE_TOO = Text("the source expires its exports too", "送信元のエクスポートにも有効期限があること")
+_AS_LONG = Text("at least {}, as in the source", "送信元と同じ {} 以上")
 
 
 def _rules(found: Found) -> Iterator[Found]:
@@ -66,7 +79,7 @@ def _manages(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     )
     if verdict is True:
         return ()
-    said = "an action" if wanted == "any" else str(wanted)
+    said = _AN_ACTION if wanted == "any" else Text(str(wanted), str(wanted))
     if isinstance(verdict, Unread):
         doubt = next(
             rule
@@ -75,13 +88,13 @@ def _manages(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
                 isinstance(all_of((_applies(rule, key), _does(rule, wanted))), Unread) for key in export_keys(prefix)
             )
         )
-        return (unknown_at(*gap(doubt.value, doubt.route), f"an Enabled rule with {said} for {prefix}", scope),)
+        return (unknown_at(*gap(doubt.value, doubt.route), _RULE_WITH.fill(said, prefix), scope),)
     return (_nearest(found, [rule for rule in rules if _does(rule, wanted) is True], prefix, said, scope),)
 
 
-def _nearest(found: Found, doing: list[Found], prefix: str, said: str, scope: Scope) -> Evidence:
+def _nearest(found: Found, doing: list[Found], prefix: str, said: Text, scope: Scope) -> Evidence:
     """Return the objection of the rule that comes closest: it has the action, but not for all exports."""
-    wanted = f"an Enabled rule with {said} for {prefix}"
+    wanted = _RULE_WITH.fill(said, prefix)
     for rule in doing:
         covers = all_of(admits(rule.value, key) for key in export_keys(prefix)) is True
         if covers and walk(rule.value, ("Status",)) != "Enabled":
@@ -96,22 +109,22 @@ def _nearest(found: Found, doing: list[Found], prefix: str, said: str, scope: Sc
                 "サイズで絞るルールは小さなマニフェストを取りこぼします。",
             )
             filters = Found(walk(rule.value, ("Filter",)), f"{rule.route}.Filter")
-            return object_to(filters, f"all of {prefix}", scope, note=note)
+            return object_to(filters, ALL_OF.fill(prefix), scope, note=note)
         reach = str(rule_prefix(rule.value))
         if not prefix.startswith(reach):
             where = Found(reach, f"{rule.route}.{_prefix_route(rule.value)}")
-            return object_to(where, f"a prefix of {prefix}", scope, note=miss(reach, prefix))
+            return object_to(where, A_PREFIX_OF.fill(prefix), scope, note=miss(reach, prefix))
     return object_to(
         found, wanted, scope, shown=None if found.value is None else [_told(rule) for rule in _rules(found)]
     )
 
 
-def _told(rule: Found) -> str:
-    name, status = walk(rule.value, ("ID",)) or "a rule", walk(rule.value, ("Status",))
+def _told(rule: Found) -> Text:
+    name, status = walk(rule.value, ("ID",)) or _A_RULE, walk(rule.value, ("Status",))
     actions = [
         action for action in (*_ACTIONS, "Transitions", "NoncurrentVersionTransitions") if walk(rule.value, (action,))
     ]
-    return f"{name} ({status}): {', '.join(actions) or 'nothing'}"
+    return _RULE_DOES.fill(name, status, ", ".join(actions) or _NOTHING)
 
 
 def _prefix_route(rule: Json) -> str:
@@ -132,10 +145,10 @@ def _outlasts(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
             if isinstance(age, Unread) or (isinstance(hits, Unread) and age < days):
                 reason = age if isinstance(age, Unread) else hits
                 yield unknown_at(
-                    here.route, reason if isinstance(reason, Unread) else Unread("NotRead"), f"at least {days}", scope
+                    here.route, reason if isinstance(reason, Unread) else Unread("NotRead"), _DAYS.fill(days), scope
                 )
             elif age < days:
-                yield object_to(here, f"at least {days} days", scope)
+                yield object_to(here, _DAYS.fill(days), scope)
 
 
 def _ends(rule: Found, scope: Scope) -> Iterator[tuple[Found, float | Unread]]:
@@ -172,9 +185,7 @@ def _expires_in_step(found: Found, wanted: Json, scope: Scope) -> Iterable[Evide
         gaps = [(side, one) for side, one in ((found, here), (other, there)) if isinstance(one[1], Unread)]
         if gaps:
             side, (_, why) = gaps[0]
-            yield unknown_at(
-                side.route, why if isinstance(why, Unread) else Unread("NotRead"), "when exports expire", scope
-            )
+            yield unknown_at(side.route, why if isinstance(why, Unread) else Unread("NotRead"), _EXPIRY, scope)
             return
         if objection := _out_of_step(found, here, there, scope):
             yield objection
@@ -190,13 +201,13 @@ def _out_of_step(found: Found, here: Expiry, there: Expiry, scope: Scope) -> Evi
             "送信元ではエクスポートが期限切れになりますが、送信先のレプリカは残り続けます。"
             "ライフサイクルの動作はレプリケートされません。",
         )
-        return object_to(found, f"exports expire, as in {theirs.route}", scope, note=note, shown="never")
+        return object_to(found, _EXPIRE_TOO.fill(theirs.route), scope, note=note, shown=_NEVER)
     if mine is not None and theirs is None:
         note = Text(
             "The destination expires the replicas, and the source keeps the exports for ever.",
             "送信先のレプリカは期限切れになりますが、送信元のエクスポートは残り続けます。",
         )
-        return object_to(mine, "the source expires its exports too", scope, note=note)
+        return object_to(mine, _SOURCE_TOO, scope, note=note)
     if mine is not None and isinstance(days, int) and isinstance(other_days, int) and days < other_days:
         note = Text(
             "A replica's age counts from the original's creation: what arrives late, or is replicated afterwards, is "
@@ -204,7 +215,7 @@ def _out_of_step(found: Found, here: Expiry, there: Expiry, scope: Scope) -> Evi
             "レプリカの経過日数は元のオブジェクトの作成日から数えます。"
             "遅れて届いたものや後からレプリケートしたものは、すぐに削除されます。",
         )
-        return object_to(mine, f"at least {other_days}, as in the source", scope, note=note)
+        return object_to(mine, _AS_LONG.fill(other_days), scope, note=note)
     return None
 
 

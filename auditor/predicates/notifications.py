@@ -140,6 +140,9 @@ def some_of_each(exports: Iterable[Iterable[str]], heard: Mapping[str, Maybe]) -
     return all_of(any_of(heard[key] for key in keys) for keys in exports)
 
 
+_APART = Text("no event and object in common with {}", "{} とイベント・オブジェクトが重複しないこと")
+
+
 def _separates_entries(found: Found, _wanted: Json, scope: Scope) -> Iterable[Evidence]:
     return tuple(evidence for one, other in combinations(entries(found), 2) for evidence in _clash(one, other, scope))
 
@@ -152,7 +155,7 @@ def _clash(one: Entry, other: Entry, scope: Scope) -> Iterator[Evidence]:
     verdict = all_of(
         (unread if unread is not None else any_of(events), _meet(one, other, "prefix"), _meet(one, other, "suffix"))
     )
-    wanted = f"no event and object in common with {one.route}"
+    wanted = _APART.fill(one.route)
     if isinstance(verdict, Unread):
         yield unknown_at(*(other.gap if first_gap(other) else one.gap), wanted, scope)
     elif verdict:

@@ -8,7 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from auditor.model import Evidence, Json, Text, Unread
 from auditor.predicates.exports import narrowed, options, rule_prefix
 from auditor.predicates.replication import Standing, contest, rank_of, standings
+from auditor.predicates.words import ABSENT
 from auditor.scope import Found, Predicate, Scope, object_to, unknown_at
+
+_OWN_PRIORITY = Text("a priority of its own", "ほかのルールと重複しない優先度")
+_FILTER_TOO = Text("a Filter, as the other rules have", "ほかのルールと同じく Filter があること")
 
 
 def _ranks_rules(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
@@ -23,13 +27,13 @@ def _duplicates(rules: tuple[Standing, ...], scope: Scope) -> Iterator[Evidence]
     for one in ranked:
         if isinstance(one.priority, Unread):
             if len(ranked) > 1:
-                yield unknown_at(f"{one.route}.Priority", one.priority, "a priority of its own", scope)
+                yield unknown_at(f"{one.route}.Priority", one.priority, _OWN_PRIORITY, scope)
         elif counted[one.priority] > 1:
             note = Text(
                 "S3 accepts no two rules with the same priority; Terraform gives 0 to each rule that has none.",
                 "S3 は同じ優先度のルールを受け付けません。Terraform では省略すると 0 になります。",
             )
-            yield object_to(one.at("Priority"), "a priority of its own", scope, note=note)
+            yield object_to(one.at("Priority"), _OWN_PRIORITY, scope, note=note)
 
 
 def _schemas(rules: tuple[Standing, ...], scope: Scope) -> Iterator[Evidence]:
@@ -40,14 +44,14 @@ def _schemas(rules: tuple[Standing, ...], scope: Scope) -> Iterator[Evidence]:
             "One configuration holds rules of one schema: give each rule a Filter and a Priority.",
             "1 つの設定に新旧の形式は混在できません。すべてのルールに Filter と Priority を書いてください。",
         )
-        yield object_to(old[0].at("Filter"), "a Filter, as the other rules have", scope, note=note)
+        yield object_to(old[0].at("Filter"), _FILTER_TOO, scope, note=note)
     for one in known:
         prefix = one.at("Prefix")
         if one.at("Filter").value is not None and prefix.value and prefix.unread is None:
             note = Text(
                 "A rule has either a Filter or a Prefix.", "ルールには Filter と Prefix のどちらか一方だけを書きます。"
             )
-            yield object_to(prefix, "absent", scope, note=note)
+            yield object_to(prefix, ABSENT, scope, note=note)
 
 
 _QUALITIES: Mapping[str, str] = {

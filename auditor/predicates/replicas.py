@@ -8,12 +8,18 @@ from collections.abc import Iterable, Iterator
 from auditor.model import Evidence, Json, Text, Unread
 from auditor.predicates.exports import Maybe, any_of, export_prefix, options, same
 from auditor.predicates.replication import Standing, winners
+from auditor.predicates.words import WINNER
 from auditor.scope import Found, Predicate, Scope, object_to, unknown_at, walk
 
 _KMS = ("aws:kms", "aws:kms:dsse")
 _SELECTED = "SourceSelectionCriteria.SseKmsEncryptedObjects.Status"
 _KEY = "Destination.EncryptionConfiguration.ReplicaKmsKeyID"
 _KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:([a-z0-9-]+):\d{12}:key/.+")
+
+
+_SOMEWHERE = Text("SSE-KMS somewhere", "いずれかの箇所での SSE-KMS の使用")
+_KEY_IN = Text("the ARN of a KMS key in {}", "{} にある KMS キーの ARN")
+_ANY_KEY = Text("the ARN of a KMS key", "KMS キーの ARN")
 
 
 def _uses_kms(_found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
@@ -24,8 +30,8 @@ def _uses_kms(_found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     if verdict is True:
         return ()
     if isinstance(verdict, Unread):
-        return (unknown_at(encryption.route, verdict, "SSE-KMS somewhere", scope),)
-    return (object_to(encryption, "SSE-KMS somewhere", scope),)
+        return (unknown_at(encryption.route, verdict, _SOMEWHERE, scope),)
+    return (object_to(encryption, _SOMEWHERE, scope),)
 
 
 def _asks(one: Standing, route: str) -> Maybe:
@@ -54,7 +60,7 @@ def _encrypts_replicas(found: Found, wanted: Json, scope: Scope) -> Iterable[Evi
     drawn = winners(found, *options(wanted, "to", "prefix"))
     if not drawn.winners or drawn.doubts:
         doubt = drawn.doubts[0].gap if drawn.doubts else (found.route, Unread("NotApplicable"))
-        return (unknown_at(*doubt, "which rule wins the exports", scope),)
+        return (unknown_at(*doubt, WINNER, scope),)
     return tuple(objection for one in drawn.winners for objection in _encrypts(one, scope))
 
 
@@ -71,7 +77,7 @@ def _encrypts(one: Standing, scope: Scope) -> Iterator[Evidence]:
         )
         yield object_to(selected, "Enabled", scope, note=note)
     region = scope.find("destination_bucket.Region")
-    wanted = f"the ARN of a KMS key in {region.value}" if region.unread is None else "the ARN of a KMS key"
+    wanted = _KEY_IN.fill(region.value) if region.unread is None else _ANY_KEY
     if key.unread is not None:
         yield unknown_at(key.route, key.unread, wanted, scope)
     elif key.value is None:
@@ -86,7 +92,7 @@ def _encrypts(one: Standing, scope: Scope) -> Iterator[Evidence]:
         yield from _right_key(key, region, wanted, scope)
 
 
-def _right_key(key: Found, region: Found, wanted: str, scope: Scope) -> Iterator[Evidence]:
+def _right_key(key: Found, region: Found, wanted: Text, scope: Scope) -> Iterator[Evidence]:
     matched = _KEY_ARN.fullmatch(str(key.value))
     if matched is None:
         note = Text(
@@ -117,7 +123,9 @@ def _usable(key: Found, scope: Scope) -> Iterator[Evidence]:
     described = scope.find("destination_key.Description")
     arn = walk(described.value, ("Arn",))
     if isinstance(arn, Unread) or described.unread is not None:
-        yield unknown_at(described.route, described.unread or arn, "an enabled symmetric key", scope)
+        yield unknown_at(
+            described.route, described.unread or arn, Text("an enabled symmetric key", "有効な対称キー"), scope
+        )
         return
     if arn != key.value:
         return
@@ -134,7 +142,7 @@ def _owns_replicas(_found: Found, _wanted: Json, scope: Scope) -> Iterator[Evide
     controls = scope.find("subject.OwnershipControls")
     drawn = winners(scope.find("source_bucket.Replication"), to, export_prefix(scope))
     if drawn.doubts:
-        yield unknown_at(*drawn.doubts[0].gap, "which rule wins the exports", scope)
+        yield unknown_at(*drawn.doubts[0].gap, WINNER, scope)
         return
     for one in drawn.winners:
         override = _overrides(one)

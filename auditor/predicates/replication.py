@@ -19,9 +19,17 @@ from auditor.predicates.exports import (
     same,
     similar,
 )
+from auditor.predicates.words import A_PREFIX_OF, ALL_OF, DID_YOU_MEAN, RULE_TO, RULE_TO_FOR, WINNER
 from auditor.scope import Found, Predicate, Scope, object_to, steps, unknown_at, walk
 
 _RELEVANT = ("Status", "Destination.Bucket", "Filter", "Prefix", "Priority")
+
+
+_SCHEMA = Text("a V{} rule", "V{} 形式のルール")
+_SECOND_SCHEMA = Text(
+    "a Filter, and DeleteMarkerReplication Disabled", "Filter があり、DeleteMarkerReplication が Disabled であること"
+)
+_NO_FURTHER = Text("no rule that should carry the replicas on", "レプリカをさらに転送しようとするルールがないこと")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +125,12 @@ def _replicates(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     doubtful = next((one for one in rules if isinstance(one.aimed, Unread)), None)
     if True not in aims:
         if doubtful is not None:
-            return (unknown_at(*doubtful.gap, f"an Enabled rule to {to}", scope),)
+            return (unknown_at(*doubtful.gap, RULE_TO.fill(to), scope),)
         return tuple(_nobody(found, rules, to, scope))
     drawn = contest(rules, prefix)
     if not drawn.winners:
         if drawn.doubts:
-            return (unknown_at(*drawn.doubts[0].gap, f"an Enabled rule to {to} for {prefix}", scope),)
+            return (unknown_at(*drawn.doubts[0].gap, RULE_TO_FOR.fill(to, prefix), scope),)
         return tuple(_misses((one for one in rules if one.aimed is True), prefix, scope))
     return _judged(drawn, wanted, scope)
 
@@ -137,7 +145,7 @@ def _judged(drawn: Contest, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     for rival in drawn.doubts:
         others = list(_wishes(rival, wanted, scope))
         if bool(proven) != any(one.unread is None for one in others) or (objections and not proven):
-            return (unknown_at(*rival.gap, "which rule wins the exports", scope),)
+            return (unknown_at(*rival.gap, WINNER, scope),)
     return proven or objections
 
 
@@ -161,9 +169,9 @@ def _value(found: Found, value: Json, scope: Scope) -> Iterator[Evidence]:
 def _version(one: Standing, version: int, scope: Scope) -> Iterator[Evidence]:
     filters = one.at("Filter")
     if filters.unread is not None:
-        yield unknown_at(filters.route, filters.unread, f"a V{version} rule", scope)
+        yield unknown_at(filters.route, filters.unread, _SCHEMA.fill(version), scope)
     elif (2 if filters.value is not None else 1) != version:
-        yield object_to(filters, f"a V{version} rule", scope)
+        yield object_to(filters, _SCHEMA.fill(version), scope)
 
 
 def _delete_markers(one: Standing, replicate: bool, scope: Scope) -> Iterator[Evidence]:
@@ -176,7 +184,7 @@ def _delete_markers(one: Standing, replicate: bool, scope: Scope) -> Iterator[Ev
                 "旧形式のルール（Filter がなく Prefix を直接書くもの）は、"
                 "ユーザーの操作による削除マーカーをレプリケートします。",
             )
-            yield object_to(filters, "a Filter, and DeleteMarkerReplication Disabled", scope, note=note)
+            yield object_to(filters, _SECOND_SCHEMA, scope, note=note)
         return
     unread = filters.unread or status.unread
     if unread is not None:
@@ -194,10 +202,10 @@ def _nobody(found: Found, rules: tuple[Standing, ...], to: Json, scope: Scope) -
     buckets = [one.at("Destination.Bucket") for one in rules]
     close = next((bucket for bucket in buckets if similar(str(to), [str(bucket.value)])), None)
     if close is not None:
-        note = Text(f"Did you mean {to}?", f"{to} の間違いではありませんか。")
+        note = DID_YOU_MEAN.fill(to)
         yield object_to(close, to, scope, note=note)
         return
-    yield object_to(found, f"an Enabled rule to {to}", scope, shown=[bucket.value for bucket in buckets] or None)
+    yield object_to(found, RULE_TO.fill(to), scope, shown=[bucket.value for bucket in buckets] or None)
 
 
 def _misses(aimed: Iterable[Standing], prefix: str, scope: Scope) -> Iterator[Evidence]:
@@ -209,13 +217,13 @@ def _misses(aimed: Iterable[Standing], prefix: str, scope: Scope) -> Iterator[Ev
                 "them.",
                 "DynamoDB はエクスポートしたオブジェクトにタグを付けないため、タグで絞り込むルールは適用されません。",
             )
-            yield object_to(one.at("Filter"), f"all of {prefix}", scope, note=note)
+            yield object_to(one.at("Filter"), ALL_OF.fill(prefix), scope, note=note)
             continue
         where = next(
             (route for route in ("Filter.And.Prefix", "Filter.Prefix") if one.at(route).value is not None), "Prefix"
         )
         shown = str(rule_prefix(one.rule))
-        yield object_to(one.at(where), f"a prefix of {prefix}", scope, note=miss(shown, prefix), shown=shown)
+        yield object_to(one.at(where), A_PREFIX_OF.fill(prefix), scope, note=miss(shown, prefix), shown=shown)
 
 
 def _copies_as(found: Found, wanted: Json, scope: Scope) -> Iterator[Evidence]:
@@ -246,7 +254,7 @@ def _ends_replication(found: Found, wanted: Json, scope: Scope) -> Iterable[Evid
     for one in standings(found, back):
         target = one.at("Destination.Bucket")
         if isinstance(one.rule, Unread):
-            yield unknown_at(*one.gap, "no rule that should carry the replicas on", scope)
+            yield unknown_at(*one.gap, _NO_FURTHER, scope)
             continue
         reach = rule_prefix(one.rule)
         meets = reach if isinstance(reach, Unread) else reach.startswith(prefix) or prefix.startswith(reach)
@@ -255,7 +263,7 @@ def _ends_replication(found: Found, wanted: Json, scope: Scope) -> Iterable[Evid
         away = target.unread if target.unread is not None else target.value != back
         verdict = all_of((same(one.at("Status").value, "Enabled"), meets, untagged, away))
         if isinstance(verdict, Unread):
-            yield unknown_at(*one.gap, "no rule that should carry the replicas on", scope)
+            yield unknown_at(*one.gap, _NO_FURTHER, scope)
         elif verdict:
             note = Text(
                 "S3 does not replicate replicas: the exports arrive here and stop. Give the source bucket a second "
@@ -265,7 +273,7 @@ def _ends_replication(found: Found, wanted: Json, scope: Scope) -> Iterable[Evid
                 "つ目のルールを作るか、"
                 "S3 バッチレプリケーションでコピーしてください。",
             )
-            yield object_to(target, "no rule that should carry the replicas on", scope, note=note)
+            yield object_to(target, _NO_FURTHER, scope, note=note)
 
 
 _TEXT: Json = {"type": "string"}

@@ -6,11 +6,9 @@ import re
 from collections.abc import Iterable, Mapping
 
 from auditor.model import Evidence, Json, Text
+from auditor.predicates.words import ABSENT, AT_LEAST, AT_MOST, MATCHES, PRESENT
 from auditor.scope import Found, Predicate, Scope, object_to
 
-AT_LEAST, AT_MOST = Text("at least {}", "{} 以上"), Text("at most {}", "{} 以下")
-PRESENT, ABSENT = Text("present", "設定あり"), Text("absent", "設定なし")
-MATCHES = Text("matches {}", "{} に一致")
 _CONTAINS = Text("contains {}", "{} を含む")
 
 

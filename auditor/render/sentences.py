@@ -37,15 +37,15 @@ def found_text(evidence: Evidence, lang: str, limit: int = _LONGEST_VALUE) -> st
     unread = evidence.unread
     if unread is None:
         return shortened(plain(value_text(evidence.found, lang)), limit) or say("absent", lang)
-    return unread_text(unread, lang)
+    return unread_text(unread, lang, detailed=unread.detail != evidence.note)
 
 
-def unread_text(unread: Unread, lang: str) -> str:
+def unread_text(unread: Unread, lang: str, *, detailed: bool = True) -> str:
     """Return why a value was not read and which permission would help, on one harmless line."""
     said = say("not-read", lang).format(plain(reason_word(unread.reason, lang)))
     if unread.permission:
         said += say("needs", lang).format(plain(unread.permission))
-    return said + bracket(plain(in_words(unread.detail, lang)), lang)
+    return said + (bracket(plain(in_words(unread.detail, lang)), lang) if detailed else "")
 
 
 def bracket(text: str, lang: str) -> str:
