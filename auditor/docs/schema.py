@@ -103,13 +103,29 @@ def _facets(*, writable: bool) -> list[str]:
 
 def _word(row: Any, beside: str) -> Json:
     """Return the schema of a predicate's or edit's parameter, with its sentence and an example; holes may stand in it."""
-    schema = with_holes(row.schema)
+    schema = _described(with_holes(row.schema), row)
     example = _parameter(row, beside)
     return {
         "description": f"{row.doc.en}\n\nExample: {row.example}",
         **schema,
         **({"examples": [example]} if example else {}),
     }
+
+
+def _described(schema: Json, row: Any) -> Json:
+    """Return a parameter's schema in which every key without a description says what it is a part of."""
+    if isinstance(schema, list):
+        return [_described(one, row) for one in schema]
+    if not isinstance(schema, Mapping):
+        return schema
+    made = {key: _described(part, row) for key, part in schema.items() if key not in {"enum", "const", "properties"}}
+    made |= {key: schema[key] for key in ("enum", "const") if key in schema}
+    if "properties" in schema:
+        made["properties"] = {
+            name: {"description": f"`{name}` of `{row.name}`. {row.doc.en}", **_described(part, row)}
+            for name, part in schema["properties"].items()
+        }
+    return made
 
 
 def _parameter(row: Any, beside: str) -> Json:

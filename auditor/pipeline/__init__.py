@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -22,10 +22,11 @@ from auditor.files import (
     shown,
 )
 from auditor.model import EMPTY, NODES, Account, Json, Pipeline, Waiver
+from auditor.pipeline.added import added_by_others, with_added
 from auditor.pipeline.names import REGIONS, read_arn
 from auditor.pipeline.nodes import read_nodes
 
-__all__ = ["load", "load_document", "parse", "schema", "unknown_rules"]
+__all__ = ["accounts", "load", "load_document", "parse", "schema", "unknown_rules"]
 
 
 def load(paths: Iterable[Path], *, intent: Mapping[str, Json] = EMPTY) -> tuple[Pipeline, ...]:
@@ -46,6 +47,26 @@ def load(paths: Iterable[Path], *, intent: Mapping[str, Json] = EMPTY) -> tuple[
     return tuple(pipelines)
 
 
+def accounts(paths: Iterable[Path]) -> tuple[Account, ...]:
+    """Return the accounts that files, and the files below folders, declare; whatever else stands there is not judged.
+
+    Raises `PipelineError` for a file that cannot be read, or is no YAML.
+    """
+    mistakes: list[Mistake] = []
+    found: list[Account] = []
+    for file in _files(paths, mistakes):
+        try:
+            document = load_yaml(file)
+        except InputError as error:
+            mistakes += error.mistakes
+            continue
+        known, _ = _Reading(document, document.value)._accounts()  # noqa: SLF001 - of this module
+        found += [account for account in known.values() if account is not None]
+    if mistakes:
+        raise PipelineError(mistakes)
+    return tuple(found)
+
+
 def parse(text: str, file: str, *, intent: Mapping[str, Json] = EMPTY) -> tuple[Pipeline, ...]:
     """Return the pipelines of a file's text. Raises `PipelineError` with all its mistakes."""
     try:
@@ -58,8 +79,9 @@ def load_document(document: Document, *, intent: Mapping[str, Json] = EMPTY) -> 
     """Return the pipelines of one document in the file's order. Raises `PipelineError` with all its mistakes."""
     if foreign := _foreign(document):
         raise PipelineError([foreign])
-    mistakes = [_with_region(mistake) for mistake in schema_mistakes(document, schema(intent))]
-    pipelines, more = _Reading(document, document.value).pipelines()
+    added = added_by_others(document.value)
+    mistakes = [_with_region(mistake) for mistake in schema_mistakes(document, with_added(schema(intent), added))]
+    pipelines, more = _Reading(document, document.value, added).pipelines()
     if mistakes or more:
         raise PipelineError(
             sorted({*mistakes, *more}, key=lambda one: (one.place.line, one.place.column, one.sentence))
@@ -168,6 +190,7 @@ class _Reading:
 
     document: Document
     raw: Json
+    added: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: EMPTY)
 
     def pipelines(self) -> tuple[list[Pipeline], list[Mistake]]:
         accounts, mistakes = self._accounts()
@@ -178,7 +201,9 @@ class _Reading:
         pipelines = []
         for name, raw in declared.items():
             path = ("pipelines", name)
-            nodes, more = read_nodes(self.document, path, raw if isinstance(raw, Mapping) else EMPTY, accounts)
+            nodes, more = read_nodes(
+                self.document, path, raw if isinstance(raw, Mapping) else EMPTY, accounts, self.added
+            )
             mistakes += more
             if isinstance(raw, Mapping) and not set(raw) - {"intent"}:
                 place = self.document.key_place(path)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from auditor.errors import Mistake, Place
 from auditor.files import Document, did_you_mean, shown
-from auditor.model import NODES, Account, Json, Node
+from auditor.model import EMPTY, NODES, Account, Json, Node
 from auditor.pipeline.names import Named, arn_problem, bucket_problem, prefix_problem, read_arn, read_name
 
 _SOURCES = ("terraform", "cloudformation")
@@ -37,6 +37,7 @@ class Declared:
     path: tuple[str | int, ...]
     raw: Mapping[str, Json]
     accounts: Mapping[str, Account | None]
+    added: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -58,18 +59,23 @@ class Declared:
 
 
 def read_nodes(
-    document: Document, path: tuple[str | int, ...], raw: Mapping[str, Json], accounts: Mapping[str, Account | None]
+    document: Document,
+    path: tuple[str | int, ...],
+    raw: Mapping[str, Json],
+    accounts: Mapping[str, Account | None],
+    added: Mapping[str, tuple[str, ...]] = EMPTY,
 ) -> tuple[dict[str, Node], list[Mistake]]:
     """Return the nodes of one pipeline in the order of `NODES`, and all that is wrong beyond the schema.
 
-    `accounts` maps a declared name to its account, or to `None` when the account itself is wrong.
+    `accounts` maps a declared name to its account, or to `None` when the account itself is wrong; `added` maps a node to
+    the kinds of other distributions that may stand there.
     """
     nodes: dict[str, Node] = {}
     mistakes: list[Mistake] = []
-    for name in NODES:
+    for name in dict.fromkeys([*NODES, *added]):
         if not isinstance(raw.get(name), Mapping):
             continue
-        declared = Declared(document, (*path, name), raw[name], accounts)
+        declared = Declared(document, (*path, name), raw[name], accounts, added.get(name, ()))
         node, wrong = _read_node(declared)
         mistakes += wrong
         if node is not None:
@@ -86,7 +92,7 @@ def _read_node(declared: Declared) -> tuple[Node | None, list[Mistake]]:
             hint = "Add `kind`, one of " + ", ".join(f"`{one}`" for one in NODES["consumer"]) + "."
             mistakes.append(declared.mistake("account", "This address does not tell what the consumer is.", hint))
         return None, mistakes
-    named = read_name(kind, _spelled(declared, kind, key)) if key else Named("")
+    named = _named(declared, kind, key)
     settings = dict(named.settings)
     settings.update({word: value for word in ("region", "bus") if (value := declared.text(word))})
     mistakes += _name_mistakes(declared, kind, key, named, account)
@@ -103,6 +109,13 @@ def _read_node(declared: Declared) -> tuple[Node | None, list[Mistake]]:
     return Node(declared.name, kind, account, identity, settings, addresses, place), mistakes
 
 
+def _named(declared: Declared, kind: str, key: str) -> Named:
+    if kind in declared.added:
+        name = declared.text(key) or ""
+        return Named(name, arn=read_arn(name))
+    return read_name(kind, _spelled(declared, kind, key)) if key else Named("")
+
+
 def _account_mistakes(declared: Declared) -> Iterator[Mistake]:
     name = declared.text("account")
     if name is not None and declared.accounts and name not in declared.accounts:
@@ -113,7 +126,10 @@ def _account_mistakes(declared: Declared) -> Iterator[Mistake]:
 
 def _kind(declared: Declared) -> tuple[str, str]:
     """Return the node's kind and the key that names the resource; empty when they cannot be told."""
-    kinds = NODES[declared.name]
+    said = declared.text("kind")
+    kinds = (said,) if said in declared.added else NODES.get(declared.name, declared.added)
+    if kinds[0] in declared.added:
+        return str(kinds[0]), "name" if declared.text("name") else ""
     if declared.name == "consumer":
         key = next((word for word in _CONSUMERS if declared.text(word)), "")
         return (_CONSUMERS[key], key) if key else (_kind_of_address(declared), "")
