@@ -130,6 +130,7 @@ class _Door:
         self._loader = loader
         self._lock = threading.RLock()
         self._session: Any = None
+        self._source: Any = None
         self._clients: dict[tuple[str, str, bool], Any] = {}
         self._checked = threading.Lock()
         self._known = False
@@ -173,8 +174,15 @@ class _Door:
         try:
             answer = self._method(call, region, writes=writes)(**call.params)
         except Exception as error:  # noqa: BLE001 - nothing raw passes the door
-            raise _Failure(*refused(error, call)) from None
+            raise _Failure(*refused(error, call, self._secrets())) from None
         return plain({name: value for name, value in answer.items() if name != "ResponseMetadata"})
+
+    def _secrets(self) -> list[str]:
+        """Return what must never be told: nothing is fetched or refreshed for it."""
+        held = [vars(one) for one in (getattr(self._session, "_credentials", None), self._source) if one is not None]
+        names = ("secret_key", "token", "_secret_key", "_token")
+        known = [one.get(name) for one in held for name in names] + [self._account.external_id]
+        return [secret for secret in known if isinstance(secret, str) and len(secret) > 7]
 
     def _method(self, call: Call, region: str, *, writes: bool) -> Any:
         from botocore import xform_name
@@ -219,7 +227,7 @@ class _Door:
         from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
         from botocore.exceptions import NoCredentialsError
 
-        source = session.get_credentials()
+        source = self._source = session.get_credentials()
         if source is None:
             raise NoCredentialsError
 

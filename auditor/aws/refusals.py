@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import Enum
 from typing import Any
 
@@ -128,11 +128,14 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _LONGEST = 400
 
 
-def refused(error: Exception, call: Call) -> tuple[Refused, Hope]:
-    """Return what an exception of boto3 means for a call, and whether the call may be tried again."""
+def refused(error: Exception, call: Call, secrets: Collection[str] = ()) -> tuple[Refused, Hope]:
+    """Return what an exception of boto3 means for a call, and whether the call may be tried again.
+
+    AWS's words may quote the request (a wrong signature is answered with all that was signed); `secrets` are left out.
+    """
     response: Mapping[str, Any] | None = getattr(error, "response", None)
     if isinstance(response, Mapping) and isinstance(response.get("Error"), Mapping):
-        return _answered(response, str(getattr(error, "operation_name", call.operation)), call)
+        return _answered(response, str(getattr(error, "operation_name", call.operation)), call, secrets)
     names = {kind.__name__ for kind in type(error).__mro__}
     for known, reason, sentence, hope in _RAISED:
         if names & known:
@@ -142,7 +145,9 @@ def refused(error: Exception, call: Call) -> tuple[Refused, Hope]:
     return Refused("Malformed", sentence), Hope.SILENT
 
 
-def _answered(response: Mapping[str, Any], operation: str, call: Call) -> tuple[Refused, Hope]:
+def _answered(
+    response: Mapping[str, Any], operation: str, call: Call, secrets: Collection[str]
+) -> tuple[Refused, Hope]:
     status = int((response.get("ResponseMetadata") or {}).get("HTTPStatusCode") or 0)
     code = str(response["Error"].get("Code") or status)
     if code.isdigit() and not operation.startswith("Head"):
@@ -154,7 +159,7 @@ def _answered(response: Mapping[str, Any], operation: str, call: Call) -> tuple[
         return _credentials_refused(code, operation), _hope(code, status)
     denied = _PERFORM.search(message)
     permission = (denied[1] if denied else action_of(call)) if code in DENIALS else ""
-    said = f"{_name(call)}: AWS answers {code}" + (f": {tidy(message)}" if message else ".")
+    said = f"{_name(call)}: AWS answers {code}" + (f": {tidy(message, secrets)}" if message else ".")
     return Refused(code, said, permission), _hope(code, status)
 
 
@@ -177,8 +182,10 @@ def _name(call: Call) -> str:
     return f"{call.service}:{call.operation}"
 
 
-def tidy(message: str) -> str:
+def tidy(message: str, secrets: Collection[str] = ()) -> str:
     """Return AWS's words without the caller, keys and control characters, as one line that ends in a full stop."""
+    for secret in secrets:
+        message = message.replace(secret, "(secret)")
     text = _KEY.sub("(key)", _CALLER.sub("not authorized", _CONTROL.sub(" ", message))).strip()
     text = text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
     return text if text.endswith((".", "!", "…")) else text + "."
