@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,14 @@ state_option = click.option(
     help="Where journals are kept; the user's state folder without it.",
 )
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+pipeline_option = click.option(
+    "--pipeline",
+    "pipelines",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Where external ids are declared, if not in the file that the plan was made from; repeatable.",
+)
 
 
 def mend(
@@ -49,7 +58,7 @@ def mend(
     aws: Aws | None,
 ) -> int:
     """Plan, show, ask, apply, and audit again; return the exit code of the whole."""
-    from auditor.audit import audit
+    from auditor.audit import audit, judged
     from auditor.cli.interrupts import EXIT_CODE, noticed
     from auditor.errors import UsageError
     from auditor.model import Safety
@@ -59,7 +68,8 @@ def mend(
     lang = language(choices["lang"])
     level = severity(choices["fail_on"])
     tell_unfinished(choices["state_dir"], lang)
-    plan = draft(report.snapshots, report.findings, rules, safety=Safety(choices["fix"]))
+    judge = partial(judged, rules=rules, pipelines=pipelines, settings=settings)
+    plan = draft(report.snapshots, report.findings, rules, safety=Safety(choices["fix"]), judge=judge)
     limit = choices["max_changes"]
     if limit is not None and len(plan.changes) > limit:
         raise UsageError(
@@ -241,15 +251,17 @@ def tell_unfinished(state_dir: Path | None, lang: str) -> None:
 @lang_option
 def plan_command(output: Path | None, fix: str, max_changes: int | None, lang: str | None, **choices: Any) -> int:
     """Draw up the fixes and write them to a file. Exit 0: nothing to change; 1: something is."""
-    from auditor.audit import audit
+    from auditor.audit import audit, judged
     from auditor.errors import UsageError
     from auditor.model import Safety
     from auditor.remedy import draft, save
 
     pipelines, rules = load_all(choices)
     with progress_bar(quiet=False) as progress:
-        report = audit(pipelines, rules, settings_of({**choices, "fix": fix}), progress=progress)
-    plan = draft(report.snapshots, report.findings, rules, safety=Safety(fix))
+        settings = settings_of({**choices, "fix": fix})
+        report = audit(pipelines, rules, settings, progress=progress)
+    judge = partial(judged, rules=rules, pipelines=pipelines, settings=settings)
+    plan = draft(report.snapshots, report.findings, rules, safety=Safety(fix), judge=judge)
     if max_changes is not None and len(plan.changes) > max_changes:
         raise UsageError(f"The plan has {len(plan.changes)} changes and --max-changes allows {max_changes}.")
     show(plan, language(lang))
@@ -262,20 +274,28 @@ def plan_command(output: Path | None, fix: str, max_changes: int | None, lang: s
 @click.command("apply")
 @click.argument("file", required=False, type=click.Path(path_type=Path), metavar="PLAN.json")
 @click.option("--resume", metavar="RUN", help="Finish a run that stopped half-way.")
+@pipeline_option
 @yes_option
 @state_option
 @lang_option
-def apply_command(file: Path | None, resume: str | None, yes: bool, state_dir: Path | None, lang: str | None) -> int:
+def apply_command(
+    file: Path | None,
+    resume: str | None,
+    pipelines: tuple[Path, ...],
+    yes: bool,
+    state_dir: Path | None,
+    lang: str | None,
+) -> int:
     """Apply exactly the changes of a plan file, or refuse. Exit 4 when something was not done."""
     from auditor.errors import UsageError
-    from auditor.remedy import load
+    from auditor.remedy import entered, load
 
     if (file is None) is (resume is None):
         raise UsageError("Name a plan file, or a run with --resume.")
     if resume is not None:
-        return _again(resume, state_dir, language(lang), undo=False, yes=yes)
+        return _again(resume, state_dir, language(lang), pipelines, undo=False, yes=yes)
     assert file is not None
-    plan = load(file)
+    plan = entered(load(file), pipelines)
     tell_unfinished(state_dir, language(lang))
     show(plan, language(lang), file=sys.stderr, ways=())
     if not plan.changes:
@@ -286,21 +306,23 @@ def apply_command(file: Path | None, resume: str | None, yes: bool, state_dir: P
 
 @click.command("rollback")
 @click.argument("run")
+@pipeline_option
 @yes_option
 @state_option
 @lang_option
-def rollback_command(run: str, yes: bool, state_dir: Path | None, lang: str | None) -> int:
+def rollback_command(run: str, pipelines: tuple[Path, ...], yes: bool, state_dir: Path | None, lang: str | None) -> int:
     """Walk a run's journal backwards and undo it; `last` is the newest run. Exit 4 when something was left."""
-    return _again(run, state_dir, language(lang), undo=True, yes=yes)
+    return _again(run, state_dir, language(lang), pipelines, undo=True, yes=yes)
 
 
-def _again(name: str, state_dir: Path | None, lang: str, *, undo: bool, yes: bool) -> int:
+def _again(name: str, state_dir: Path | None, lang: str, pipelines: tuple[Path, ...], *, undo: bool, yes: bool) -> int:
     from auditor.aws import Aws
-    from auditor.remedy import inspect, resume, rollback
+    from auditor.remedy import entered, inspect, resume, rollback
     from auditor.remedy.journal import find, reopen
     from auditor.render.display import plain
 
     run = find(name, state_dir)
+    run = replace(run, plan=entered(run.plan, pipelines))
     with Aws() as aws:
         for change, where in inspect(run, aws):
             lossy = f" ({change.lossy.say(lang)})" if undo and change.lossy else ""

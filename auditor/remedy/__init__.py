@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from auditor.remedy.apply import apply, inspect
 from auditor.remedy.change import Change, Left, Plan
+from auditor.remedy.entering import entered
 from auditor.remedy.journal import Journal, Run, begin, find, reopen, runs, unfinished
 from auditor.remedy.outcome import OnEvent, Outcome, Result, State
 from auditor.remedy.plan import draft
@@ -28,6 +29,7 @@ __all__ = [
     "digest",
     "draft",
     "dump",
+    "entered",
     "find",
     "inspect",
     "load",

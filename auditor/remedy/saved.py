@@ -148,8 +148,10 @@ def call_out(call: Call) -> dict[str, Json]:
 
 def _target_out(target: Target) -> dict[str, Json]:
     account = target.account
-    # An ExternalId is no secret: it stands in the role's trust policy, and without it a rollback could not log in.
-    ways = {"profile": account.profile, "assume_role": account.assume_role, "external_id": account.external_id}
+    # An external id stays in the pipeline file; the plan remembers which file that was (`remedy.entering`). An account
+    # that comes from a plan, and so has no line, has a file only for that reason.
+    declared = account.place.file if account.external_id or not account.place.line else ""
+    ways = {"profile": account.profile, "assume_role": account.assume_role, "declared_in": declared}
     return {
         "kind": target.kind,
         "id": target.id,
@@ -165,7 +167,9 @@ def _target_out(target: Target) -> dict[str, Json]:
 
 
 def _target_in(raw: Mapping[str, Json]) -> Target:
-    account = Account(**raw["account"])
+    said = dict(raw["account"])
+    declared = Place(said.pop("declared_in", ""))
+    account = Account(**said, place=declared)
     return Target(raw["kind"], account, raw["region"], raw["id"], dict(raw["settings"]))
 
 
