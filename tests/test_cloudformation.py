@@ -228,6 +228,12 @@ def test_a_parameter_that_no_template_has_is_refused(tmp_path):
         snapshot(tmp_path, {"t.yaml": NAMED}, {"source_bucket": "x-bucket"}, {"Nam": "x"})
 
 
+def test_a_value_that_the_template_does_not_allow_is_refused(tmp_path):
+    text = NAMED.replace("Name: {Type: String}", "Name: {Type: String, AllowedValues: [a, b]}")
+    with pytest.raises(UsageError, match=r"--parameter Name=c: the template allows `a`, `b` \(.*t\.yaml:1:\d+\)"):
+        snapshot(tmp_path, {"t.yaml": text}, {"source_bucket": "x-bucket"}, {"Name": "c"})
+
+
 def test_a_parameter_file_that_says_nothing_of_use(tmp_path):
     (tmp_path / "p.json").write_text('[{"ParameterKey": "Name", "ParameterValue": {"a": 1}}, 7]')
     found = mistakes(tmp_path, NAMED, files=(str(tmp_path / "p.json"),))

@@ -33,7 +33,10 @@ def changed(folder, case):
         if case.get("without") != side:
             (folder / f"{side}.yaml").write_text(text)
             arguments += ["--source", f"cloudformation:{folder / side}.yaml"]
-    return [*arguments, *(word for name, value in case.get("parameters", {}).items() for word in ("--parameter", f"{name}={value}"))]
+    return [
+        *arguments,
+        *(word for name, value in case.get("parameters", {}).items() for word in ("--parameter", f"{name}={value}")),
+    ]
 
 
 @pytest.mark.parametrize("case", CHANGES, ids=[case["change"] for case in CHANGES])

@@ -74,10 +74,11 @@ def _qualifier(declared: Declared) -> str:
     return named(declared.target.id)[1] or declared.target.settings.get("qualifier", "")
 
 
-def _policy(declared: Declared) -> Part | None:
+def _policy(declared: Declared) -> Part | Unread | None:
     statements = [one for attached in declared.attached(PERMISSION) for one in _statement(declared, attached)]
-    if not statements:
-        return None
+    if all(one.unread for one in statements):
+        # Perhaps there is no policy at all.
+        return statements[0].unread if statements else None
     place = statements[0].place
     made = {
         "Version": Part("2012-10-17", place),

@@ -183,7 +183,7 @@ def _object_lock(declared: Declared) -> Part | None:
     on = flag(enabled) if enabled is not None else None
     if on is None or on.value is False:
         return None
-    return Part({"ObjectLockEnabled": Part(on.unread or "Enabled", on.place)}, on.place)
+    return on if on.unread else Part({"ObjectLockEnabled": Part("Enabled", on.place)}, on.place)
 
 
 def _policy(declared: Declared) -> Part | Unread | None:

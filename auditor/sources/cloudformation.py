@@ -9,7 +9,7 @@ from typing import Protocol
 from auditor.errors import Mistake, Place, SourceError, UsageError
 from auditor.files import did_you_mean
 from auditor.kinds.cloudformation import KIND_OF
-from auditor.model import Account, Node, Pipeline, Resource, Snapshot
+from auditor.model import Account, Json, Node, Pipeline, Resource, Snapshot
 from auditor.sources.cloudformation_nodes import ALIAS
 from auditor.sources.cloudformation_picture import Picture, World
 from auditor.sources.cloudformation_template import Template, load, parameter_file
@@ -95,8 +95,16 @@ def _given(options: Options) -> Mapping[str, str]:
 
 
 def _check(templates: list[Template], options: Options) -> None:
-    """Refuse a parameter that no template has: what it was meant to say would be read from a default instead."""
-    known = {parameter for template in templates for parameter in template.parameters}
-    for name in options.parameters:
+    """Refuse a parameter that no template has, or not with this value: AWS would, and a default would speak instead."""
+    known = {name: one for template in templates for name, one in template.parameters.items()}
+    for name, value in options.parameters.items():
         if name not in known and not name.startswith("AWS::"):
             raise UsageError(f"No template has a parameter `{name}`.", did_you_mean(name, known).strip())
+        allowed = known[name].get("AllowedValues") if name in known else None
+        if allowed is not None and isinstance(allowed.value, list) and value not in map(_said, allowed.value):
+            listed = ", ".join(f"`{_said(one)}`" for one in allowed.value)
+            raise UsageError(f"--parameter {name}={value}: the template allows {listed} ({allowed.place}).")
+
+
+def _said(value: Json) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -78,7 +78,7 @@ def _get_att(reading: Values, inner: Written, place: Place) -> _Found:
 
 
 def _sub(reading: Values, inner: Written, place: Place) -> _Found:
-    form, *more = inner.each()
+    form, *more = inner.each() or [inner]
     if not isinstance(form.value, str) or len(more) > 1:
         return _wrong(place, "Fn::Sub takes a text, or a list of a text and a mapping.")
     if DYNAMIC in form.value:

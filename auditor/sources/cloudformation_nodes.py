@@ -16,6 +16,8 @@ from auditor.sources.cloudformation_values import Reading, Stack
 
 ALIAS, KEY_ALIAS = "AWS::Lambda::Alias", "AWS::KMS::Alias"
 _MANAGED = "AWS::IAM::ManagedPolicy"
+# Their names tell as well which bus or database they belong to.
+_IN_ANOTHER = frozenset({"events.rule", "glue.table"})
 _FREE = "AWS::CloudWatch::Alarm"
 """A type that names no resource of a pipeline by a property: whoever reads it looks for itself."""
 
@@ -35,6 +37,16 @@ class Site:
     aliases: dict[str, str] = field(default_factory=dict)
     """Names of KMS aliases, and the key that each stands for as the template refers to it."""
     exported: dict[str, Written] | None = None
+    outside: dict[str, list[str]] | None = None
+
+    def added_outside(self, kind: str) -> list[str]:
+        """Return the names that something adds to and that no resource of the template is known by."""
+        if self.outside is None:
+            self.outside = defaultdict(list)
+            for sort, name in self.added:
+                if (sort, name) not in self.named:
+                    self.outside[sort].append(name)
+        return self.outside.get(kind, [])
 
     def exports(self) -> Mapping[str, Written]:
         """Return the values of the template's outputs by the name of their export, where that is known."""
@@ -193,6 +205,8 @@ def _checked(node: Node, one: Site, logical: str) -> Located | Unread:
         return Located(node, one, logical, given + suffix)
     if wanted and not _is_alias(node):
         return Located(node, one, logical, wanted + suffix)
+    if isinstance(given, Unread) and node.kind in _IN_ANOTHER:
+        return given
     name = given if isinstance(given, str) else one.stack.stand_in(logical)
     return Located(node, one, logical, name + suffix, stands_in=True, unresolved=isinstance(given, Unread))
 
@@ -251,13 +265,14 @@ def doubtful(node: Node, sites: tuple[Site, ...], taken: set[tuple[int, str]]) -
     name = wanted_name(node)
     for one in sites:
         for logical in one.unnamed[node.kind] if name else ():
-            if (id(one), logical) not in taken and _may_be(one, logical, node.kind, name):
+            if (id(one), logical) not in taken and may_be(one, logical, node.kind, name):
                 place = one.template.resources[logical].place
                 detail = f"{logical} at {place} may be {name}: if so, declare it with `cloudformation: {logical}`."
                 yield one, logical, Unread("Unresolved", detail=detail)
 
 
-def _may_be(one: Site, logical: str, kind: str, name: str) -> bool:
+def may_be(one: Site, logical: str, kind: str, name: str) -> bool:
+    """Tell whether a resource whose name nobody knows yet may turn out to have this one."""
     if isinstance(one.base.given_name(logical), Unread) or kind == "kms.key":
         return True
     return generated(name.rpartition("/")[2], logical, lower=IDENTITIES[one.stack.type_of(logical)].lower)

@@ -221,9 +221,19 @@ class Picture:
             for logical, why in site.adrift.get(one.node.kind, ()):
                 if site.stack.type_of(logical) == kind and logical not in logicals:
                     yield self._attached(site, logical, _perhaps(site, logical, why))
+            yield from self._perhaps_attached(one, site, kind)
             for logical in site.free:
                 if site.stack.type_of(logical) == kind:
                     yield self._attached(site, logical, None)
+
+    def _perhaps_attached(self, one: Located, site: Site, kind: str) -> Iterator[Attached]:
+        """Yield what adds to a name that may turn out to be this resource's."""
+        for name in site.added_outside(one.node.kind) if one.stands_in else ():
+            if nodes.may_be(one.site, one.logical, one.node.kind, name):
+                why = Unread("Unresolved", detail=f"It names {name}.")
+                for logical in site.added[one.node.kind, name]:
+                    if site.stack.type_of(logical) == kind:
+                        yield self._attached(site, logical, _perhaps(site, logical, why))
 
     def _attached(self, site: Site, logical: str, doubt: Unread | None) -> Attached:
         exists = site.stack.exists(logical)
