@@ -16,6 +16,7 @@ from auditor.predicates.health_exports import HEALTH_EXPORTS
 from auditor.predicates.health_replication import HEALTH_REPLICATION
 from auditor.predicates.lifecycle import LIFECYCLE
 from auditor.predicates.notifications import NOTIFICATIONS
+from auditor.predicates.plans import PLANS
 from auditor.predicates.ranking import RANKING
 from auditor.predicates.replicas import REPLICAS
 from auditor.predicates.replication import REPLICATION
@@ -42,6 +43,7 @@ PREDICATES: Table[Predicate] = Table(
         *HEALTH_REPLICATION,
         *LIFECYCLE,
         *BUCKETS,
+        *PLANS,
     ),
     guarded,
 )

@@ -28,6 +28,13 @@ def needs(wanted: Json, _at: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(route for name in names(wanted) if name in CALLS for route in CALLS[name].needs(side)))
 
 
+_ALLOWED = Text("the policies allow {}", "{} がポリシーで許可されていること")
+
+
+def _asked(wanted: Json) -> Text:
+    return _ALLOWED.fill(", ".join(names(wanted)))
+
+
 _NAME: Json = {"enum": list(CALLS)}
 
 ACCESS = (
@@ -51,5 +58,6 @@ ACCESS = (
         ),
         needs,
         "{allows: {calls: export_writes, side: resource}}",
+        asks=_asked,
     ),
 )

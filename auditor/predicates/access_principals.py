@@ -153,5 +153,6 @@ PRINCIPALS = (
         ),
         lambda _wanted, _at: ("?source_bucket.Acl", "?destination_bucket.Acl"),
         '{at: Policy, known_principals: "${intent.known_accounts}"}',
+        asks=lambda _wanted: _WANTED,
     ),
 )

@@ -151,6 +151,7 @@ STATE = (
             "subject.Account",
         ),
         "{usable_keys: exports}",
+        asks=lambda _wanted: _WORKING,
     ),
     Predicate(
         "open_across_accounts",

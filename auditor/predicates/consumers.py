@@ -210,6 +210,7 @@ CONSUMERS = (
         ),
         needs=lambda _wanted, _at: tuple(f"subject.{facet}" for facet in _FIRST.values()),
         example="{exists: true}",
+        asks=lambda _wanted: _EXISTS,
     ),
     Predicate(
         "can_receive",

@@ -26,12 +26,18 @@ from auditor.scope import Found, Predicate, Scope, object_to, unknown_at, walk
 _EVENT_TO = Text("{} to {}", "{}（通知先: {}）")
 _TO_SOMEBODY = Text("{} to somebody", "{} の通知先があること")
 _EITHER = Text("{} or {}", "{} または {}")
+_LETS = Text("filters that let exports through to {}", "エクスポートを {} に通すフィルター")
 _NO_SUFFIX = Text("no suffix", "サフィックスなし")
 _AN_END = Text("the end of an export object's key", "エクスポートされるオブジェクトのキーの末尾")
 
 
 def _wanted_events(of: Json) -> tuple[str, ...]:
     return CREATED if of == "all_objects" else (MULTIPART,)
+
+
+def _delivery(wanted: Json) -> Text:
+    to, of = options(wanted, "to", "of")
+    return _EVENT_TO.fill(_EITHER.fill(*CREATED[:2]) if of == "all_objects" else MULTIPART, to)
 
 
 def _delivers(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
@@ -275,6 +281,7 @@ EVENTS = (
         ),
         needs=_reads,
         example='{at: Notification, delivers: {to: "${consumer.Arn}", of: "${intent.wake_on}"}}',
+        asks=_delivery,
     ),
     Predicate(
         "admits",
@@ -288,6 +295,7 @@ EVENTS = (
         ),
         needs=_reads_exports,
         example='{at: Notification, admits: {to: "${consumer.Arn}", of: "${intent.wake_on}"}}',
+        asks=lambda wanted: _LETS.fill(wanted["to"]),
     ),
     Predicate(
         "subscribes",
@@ -303,5 +311,6 @@ EVENTS = (
             "エクスポートされたオブジェクトについて、これらのイベントのいずれかを関数・キュー・トピックが受け取る。",
         ),
         example='{at: Notification, subscribes: {events: ["s3:Replication:*"], prefix: "${subject.ExportPrefix}"}}',
+        asks=lambda wanted: _TO_SOMEBODY.fill(reduce(_EITHER.fill, wanted["events"])),
     ),
 )

@@ -24,6 +24,7 @@ _LONGEST_DAYS = 35
 _HOURS_AGO = Text("at most {} h ago", "{} 時間以内")
 _NO_TIME = Text("no time to reckon with", "経過時間を計算するための時刻がありません")
 _NO_START = Text("AWS tells no start of the window", "AWS の応答に PITR の開始時刻がありません")
+_RECENT = Text("a COMPLETED export at most {} h ago", "{} 時間以内に COMPLETED となったエクスポート")
 _COMPLETED = Text("a COMPLETED export", "COMPLETED のエクスポート")
 
 
@@ -287,6 +288,7 @@ HEALTH_EXPORTS = (
         ),
         lambda _wanted, _at: ("subject.Description.TableId", "?source_bucket"),
         "{at: Exports, exported_within: 26}",
+        asks=_RECENT.fill,
     ),
     Predicate(
         "reaches_exports",

@@ -183,6 +183,7 @@ HEALTH_REPLICATION = (
         needs=_rule_too,
         example='{at: ReplicationMetrics, keeps_up: {to: "${destination_bucket.Arn}", bucket: orders-analytics, '
         'prefix: "${subject.ExportPrefix}"}}',
+        asks=lambda _wanted: _KEEPS_UP,
     ),
     Predicate(
         "watches",
@@ -195,5 +196,6 @@ HEALTH_REPLICATION = (
         needs=_rule_too,
         example='{at: FailureAlarms, watches: {to: "${destination_bucket.Arn}", bucket: orders-analytics, '
         'prefix: "${subject.ExportPrefix}"}}',
+        asks=lambda _wanted: _ITS_ALARM,
     ),
 )

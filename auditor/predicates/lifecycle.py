@@ -35,11 +35,13 @@ _ARCHIVES = ("GLACIER", "DEEP_ARCHIVE")
 
 _AN_ACTION = Text("an action", "何らかのアクション")
 _RULE_WITH = Text("an Enabled rule with {} for {}", "{1} を対象に {0} を行う有効なルール（Enabled）")
+_RULE_DOING = Text("an Enabled rule with {}", "{} を行う有効なルール（Enabled）")
 _A_RULE, _NOTHING = Text("a rule", "ルール"), Text("nothing", "アクションなし")
 _RULE_DOES = Text("{} ({}): {}", "{}（{}）: {}")
 _DAYS = Text("at least {} days", "{} 日以上")
 _EXPIRY = Text("when exports expire", "エクスポートの有効期限")
 _EXPIRE_TOO = Text("exports expire, as in {}", "{} と同様に、エクスポートに有効期限があること")
+_IN_STEP = Text("exports expire in step with {}", "エクスポートの有効期限が {} とそろっていること")
 _NEVER = Text("never", "無期限")
 _SOURCE_TOO = Text("the source expires its exports too", "送信元のエクスポートにも有効期限があること")
 _AS_LONG = Text("at least {}, as in the source", "送信元と同じ {} 以上")
@@ -90,6 +92,10 @@ def _manages(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
         )
         return (unknown_at(*gap(doubt.value, doubt.route), _RULE_WITH.fill(said, prefix), scope),)
     return (_nearest(found, [rule for rule in rules if _does(rule, wanted) is True], prefix, said, scope),)
+
+
+def _action_asked(wanted: Json) -> Text:
+    return _RULE_DOING.fill(_AN_ACTION if wanted == "any" else wanted)
 
 
 def _nearest(found: Found, doing: list[Found], prefix: str, said: Text, scope: Scope) -> Evidence:
@@ -253,6 +259,7 @@ LIFECYCLE = (
             "なら何らかのアクション）を持つ。",
         ),
         example="{at: Lifecycle, manages: AbortIncompleteMultipartUpload}",
+        asks=_action_asked,
     ),
     Predicate(
         "outlasts",
@@ -270,6 +277,7 @@ LIFECYCLE = (
             "レプリケートできないアーカイブクラスへ移したりしない。",
         ),
         example="{at: Lifecycle, outlasts: {days: 3}}",
+        asks=lambda wanted: _DAYS.fill(wanted["days"]),
     ),
     Predicate(
         "expires_in_step",
@@ -281,5 +289,6 @@ LIFECYCLE = (
         ),
         needs=lambda wanted, _at: (str(wanted),),
         example="{at: Lifecycle, expires_in_step: source_bucket.Lifecycle}",
+        asks=_IN_STEP.fill,
     ),
 )

@@ -11,6 +11,7 @@ from auditor.predicates.replication import Standing, contest, rank_of, standings
 from auditor.predicates.words import ABSENT
 from auditor.scope import Found, Predicate, Scope, object_to, unknown_at
 
+_NO_CONFLICT = Text("rules that do not get in each other's way", "互いに競合しないレプリケーションルール")
 _OWN_PRIORITY = Text("a priority of its own", "ほかのルールと重複しない優先度")
 _FILTER_TOO = Text("a Filter, as the other rules have", "ほかのルールと同じく Filter があること")
 
@@ -113,5 +114,6 @@ RANKING = (
             "優先度の高い狭いルールが効果の少ない設定で一部を先取りすることもない。",
         ),
         example='{at: Replication, ranks_rules: {to: "${destination_bucket.Arn}", prefix: "${subject.ExportPrefix}"}}',
+        asks=lambda _wanted: _NO_CONFLICT,
     ),
 )

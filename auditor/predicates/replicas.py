@@ -18,6 +18,7 @@ _KEY_ARN = re.compile(r"arn:aws[a-z-]*:kms:([a-z0-9-]+):\d{12}:key/.+")
 
 
 _SOMEWHERE = Text("SSE-KMS somewhere", "いずれかの箇所での SSE-KMS の使用")
+_SSE_KMS = Text("a rule that replicates SSE-KMS objects", "SSE-KMS のオブジェクトをレプリケートするルール")
 _KEY_IN = Text("the ARN of a KMS key in {}", "{} にある KMS キーの ARN")
 _ANY_KEY = Text("the ARN of a KMS key", "KMS キーの ARN")
 
@@ -223,6 +224,7 @@ REPLICAS = (
         ),
         needs=_kms_facets,
         example='{uses_kms: {to: "${destination_bucket.Arn}", prefix: "${subject.ExportPrefix}"}}',
+        asks=lambda _wanted: _SOMEWHERE,
     ),
     Predicate(
         "encrypts_replicas",
@@ -236,6 +238,7 @@ REPLICAS = (
         ),
         needs=_key_facets,
         example='{at: Replication, encrypts_replicas: {to: "${destination_bucket.Arn}", prefix: exports/AWSDynamoDB/}}',
+        asks=lambda _wanted: _SSE_KMS,
     ),
     Predicate(
         "owns_replicas",

@@ -116,6 +116,11 @@ def winners(found: Found, to: Json, prefix: str) -> Contest:
     return contest(standings(found, to), prefix)
 
 
+def _rule_asked(wanted: Json) -> Text:
+    to, prefix = options(wanted, "to", "prefix")
+    return RULE_TO.fill(to) if prefix is None else RULE_TO_FOR.fill(to, prefix)
+
+
 def _replicates(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     to, prefix = options(wanted, "to", "prefix")
     rules = standings(found, to)
@@ -303,6 +308,7 @@ REPLICATION = (
             "`having`・`version`・`delete_markers` を書くと、効くルールがそのとおりであることを確かめる。",
         ),
         example='{at: Replication, replicates: {to: "${destination_bucket.Arn}", prefix: "${subject.ExportPrefix}"}}',
+        asks=_rule_asked,
     ),
     Predicate(
         "copies_as",
@@ -331,5 +337,6 @@ REPLICATION = (
             "以外のバケットへさらに送ろうとしていない。",
         ),
         example='{at: Replication, ends_replication: {prefix: "${source_bucket.ExportPrefix}"}}',
+        asks=lambda _wanted: _NO_FURTHER,
     ),
 )

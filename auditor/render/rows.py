@@ -45,7 +45,7 @@ _FORMULA = tuple("=+-@\t\r\n＝＋－＠")
 
 
 def write(report: Report, stream: TextIO, options: Options) -> None:
-    """Write a header and the rows; column names and verdicts are not translated, and no cell can start a formula."""
+    """Write a header and the rows, in English whatever the language of the reader; no cell can start a formula."""
     rows = csv.writer(stream, lineterminator="\r\n")
     rows.writerow(COLUMNS)
     for finding in by_identity(shown(report.findings, options.min_severity)):
@@ -63,7 +63,7 @@ def _rows(finding: Finding, options: Options) -> Iterator[tuple[str, ...]]:
             finding.node,
             finding.verdict.value,
             finding.severity.value,
-            text_of(finding.title, options.lang),
+            text_of(finding.title, "en"),
             node.kind,
             finding.resource.arn or node.id or ";".join(node.addresses.values()),
             node.account.id,
@@ -73,7 +73,7 @@ def _rows(finding: Finding, options: Options) -> Iterator[tuple[str, ...]]:
             value_text(evidence.found),
             unread.reason if unread else "",
             unread.permission if unread else "",
-            text_of(evidence.note, options.lang),
+            text_of(evidence.note, "en"),
             file_of(place, options.base),
             str(place.line or ""),
             finding.safety.value if finding.safety else "",
