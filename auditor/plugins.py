@@ -40,7 +40,7 @@ class Offer:
         """Return the object behind the entry point, or raise `PluginError`, whatever its module does."""
         try:
             return self.point.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             said = f"{type(error).__name__}: {error}".splitlines()[0]
             raise PluginError(f"{self} cannot be loaded: {said}.", "Mend it or uninstall it.") from error
 
