@@ -103,17 +103,30 @@ def _rule(rule: Rule, lang: str) -> list[str]:
 
 
 def _finding(finding: Finding, lang: str) -> list[str]:
-    ja = lang == "ja"
-    lines = ["", f"## {finding.pipeline}.{finding.node}: {finding.verdict.value} ({finding.fingerprint})", ""]
+    from auditor.render.sentences import found_text, text_of, wanted_text
+
+    lines = _head(finding.pipeline, finding.node, finding.verdict.value, finding.fingerprint, lang)
     for one in finding.evidence:
         lines.append(f"- {one.route}" + (f"  [{one.location}]" if one.location else ""))
-        lines.append(f"  {'期待' if ja else 'wanted'}: {one.wanted}")
-        lines.append(f"  {'実際' if ja else 'found'}: {one.unread or one.found}")
-        if one.note:
-            lines.append(f"  {one.note.say(lang)}")
+        lines += _pairs(wanted_text(one, lang), found_text(one, lang), text_of(one.note, lang), lang)
     if finding.steps and finding.verdict.value == "fail":
-        lines += ["", finding.steps.say(lang)]
+        lines += ["", text_of(finding.steps, lang)]
     return lines
+
+
+def _head(pipeline: str, node: str, verdict: str, fingerprint: str, lang: str) -> list[str]:
+    from auditor.model import Verdict
+    from auditor.render.words import verdict_word
+
+    return ["", f"## {pipeline}.{node}: {verdict_word(Verdict(verdict), lang)} ({fingerprint})", ""]
+
+
+def _pairs(wanted: str, found: str, note: str, lang: str) -> list[str]:
+    """Return what was wanted and what was found, with the note, as the lines below a route."""
+    from auditor.render.words import say
+
+    lines = [f"  {say('wanted', lang)}: {wanted}"] if wanted else []
+    return [*lines, f"  {say('found', lang)}: {found}", *([f"  {note}"] if note else [])]
 
 
 def _fixes(report: Report, chosen: Iterable[Finding], rules: Iterable[Rule], lang: str) -> None:
@@ -148,19 +161,29 @@ def _in_report(file: Path, word: str, fingerprint: str) -> list[Mapping[str, Any
 
 
 def _told(found: Iterable[Mapping[str, Any]], book: Mapping[str, Rule], lang: str) -> list[str]:
+    """Return findings of a report in lines; what the report says of evidence is in English, as programs read it."""
+    from auditor.model import Unread
+    from auditor.render.order import value_text
+    from auditor.render.sentences import unread_text
+
     lines: list[str] = []
     for one in found:
         if one["rule"] in book:
             lines += _rule(book[one["rule"]], lang)
-        lines += ["", f"## {one['pipeline']}.{one['node']}: {one['verdict']} ({one['fingerprint']})", ""]
+        lines += _head(one["pipeline"], one["node"], one["verdict"], one["fingerprint"], lang)
         for evidence in one["evidence"]:
             lines.append(f"- {evidence['route']}")
-            lines.append(f"  wanted: {evidence['wanted']}")
-            lines.append(f"  found: {evidence['found']}")
-            note = evidence.get("note") or {}
-            if note:
-                lines.append(f"  {note.get(lang, '')}")
+            said = unread_text(Unread(**evidence["unread"]), lang) if evidence["unread"] else _spelled(evidence, lang)
+            note = (evidence.get("note") or {}).get(lang, "")
+            lines += _pairs(value_text(evidence["wanted"]), said, note, lang)
     return lines
+
+
+def _spelled(evidence: Mapping[str, Any], lang: str) -> str:
+    from auditor.render.order import value_text
+    from auditor.render.words import say
+
+    return value_text(evidence["found"]) or say("absent", lang)
 
 
 def _say(lines: Iterable[str]) -> None:
