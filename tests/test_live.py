@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor import sources
-from auditor.audit import Settings
+from auditor.run import Settings
 from auditor.aws import Aws, Patience
 from auditor.errors import Place, SourceError, UsageError
 from auditor.kinds import KINDS

@@ -148,7 +148,7 @@ def fix_command(ctx: click.Context, /, **choices: Any) -> int:
 
 def run(ctx: click.Context, choices: dict[str, Any]) -> int:
     """Carry out an audit as the options say and return its exit code."""
-    from auditor.audit import audit, door
+    from auditor.run import audit, door
     from auditor.cli.interrupts import EXIT_CODE, noticed
     from auditor.render.totals import exit_code
 

@@ -34,7 +34,7 @@ _WORDS = {
 )
 def snapshot_command(output: Path, **choices: Any) -> int:
     """Keep all that the selected rules need, with what could not be read and why."""
-    from auditor.audit import counts, door, read
+    from auditor.run import counts, door, read
     from auditor.sources.saved import dump
 
     pipelines, rules = load_all(choices)
@@ -105,7 +105,7 @@ def _all_rules(choices: Mapping[str, Any]) -> Any:
 
 
 def _asked(name: str, choices: Mapping[str, Any]) -> tuple[tuple[Snapshot, ...], Any]:
-    from auditor.audit import door, read
+    from auditor.run import door, read
     from auditor.errors import UsageError
 
     if name != "live" and ":" not in name:
@@ -160,7 +160,7 @@ def _tell(verdicts: Sequence[Verdicts], facets: Sequence[FacetChange], lang: str
 @click.option("--prune", is_flag=True, help="Only take out of the file what no longer fails.")
 def baseline_command(output: Path, prune: bool, **choices: Any) -> None:
     """Write the file of failures that a gate accepts for now, or take out of it what was fixed."""
-    from auditor.audit import audit, failing
+    from auditor.run import audit, failing
     from auditor.waivers import Baseline
 
     pipelines, rules = load_all(choices)

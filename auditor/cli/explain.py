@@ -62,7 +62,7 @@ def explain_command(
 
 
 def _live(word: str, fingerprint: str, choices: Mapping[str, Any], book: Mapping[str, Rule], lang: str) -> int:
-    from auditor.audit import audit
+    from auditor.run import audit
     from auditor.cli.running import load_all, progress_bar, settings_of
     from auditor.errors import UsageError
 

@@ -13,7 +13,7 @@ import click
 from auditor.cli.options import coloured, columns, language, severity
 
 if TYPE_CHECKING:
-    from auditor.audit import Progress, Settings
+    from auditor.run import Progress, Settings
     from auditor.model import Pipeline, Report
     from auditor.rule import Rule
 
@@ -50,7 +50,7 @@ def load_all(choices: dict[str, Any]) -> tuple[tuple[Pipeline, ...], tuple[Rule,
 
 def settings_of(choices: dict[str, Any]) -> Settings:
     """Return how to read, from the options."""
-    from auditor.audit import Settings
+    from auditor.run import Settings
     from auditor.errors import UsageError
     from auditor.waivers import Baseline
 

@@ -18,7 +18,7 @@ Progress = Callable[[int, int], None]
 
 
 class Options(Protocol):
-    """What a run says about reading (`auditor.audit.Settings`)."""
+    """What a run says about reading (`auditor.run.Settings`)."""
 
     @property
     def concurrency(self) -> int:

@@ -20,7 +20,7 @@ Needs = Mapping[str, Iterable[tuple[str, str]]]
 
 
 class Options(Protocol):
-    """What a run says about templates (`auditor.audit.Settings`)."""
+    """What a run says about templates (`auditor.run.Settings`)."""
 
     @property
     def parameters(self) -> Mapping[str, str]:

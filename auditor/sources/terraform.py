@@ -17,7 +17,7 @@ Needs = Mapping[str, Iterable[tuple[str, str]]]
 
 
 class Options(Protocol):
-    """What a run says about plans (`auditor.audit.Settings`)."""
+    """What a run says about plans (`auditor.run.Settings`)."""
 
     @property
     def terraform_dir(self) -> str:

@@ -3,7 +3,7 @@
 import json
 import os
 
-from auditor.audit import Settings, audit
+from auditor.run import Settings, audit
 from auditor.aws import Aws
 from auditor.pipeline import load
 from auditor.rulebook import load as load_rules

@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from auditor.audit import Settings, audit
+from auditor.run import Settings, audit
 from auditor.aws import Aws
 from auditor.aws.plain_client import client
 from auditor.kinds import Call

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from auditor import rulebook
-from auditor.audit import Settings, audit
+from auditor.run import Settings, audit
 from auditor.model import Node, Safety, Verdict
 from auditor.remedy import apply as apply_plan
 from auditor.remedy import begin, draft, reopen, rollback, runs

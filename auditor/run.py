@@ -15,6 +15,7 @@ from auditor.model import Finding, Notice, Pipeline, Report, Severity, Snapshot,
 from auditor.predicates import PREDICATES
 from auditor.rule import Rule
 from auditor.rulebook import wanted_facets
+from auditor.scope import ONLY_PLAN
 from auditor.waivers import Baseline, apply
 
 if TYPE_CHECKING:
@@ -107,6 +108,15 @@ def read(
     )
 
 
+def judged(
+    snapshot: Snapshot, rules: Iterable[Rule], pipelines: Iterable[Pipeline], settings: Settings
+) -> tuple[Finding, ...]:
+    """Return the findings about one snapshot, waivers and baseline applied, as a run of today would."""
+    today = settings.today or datetime.now(timezone.utc).date()
+    found, _ = apply(evaluate(snapshot, rules, PREDICATES), pipelines, today)
+    return tuple(found if settings.baseline is None else settings.baseline.apply(found)[0])
+
+
 def _report(
     findings: list[Finding],
     snapshots: tuple[Snapshot, ...],
@@ -140,10 +150,10 @@ def _report(
 
 
 def counts(snapshots: Iterable[Snapshot]) -> tuple[int, int]:
-    """Return how many facets were wanted and how many were read."""
+    """Return how many facets were wanted and how many were read; what only a plan has is wanted of a plan alone."""
     known = [resource for snapshot in snapshots for resource in snapshot.resources.values()]
     answered = sum(len(resource.facets) for resource in known)
-    return answered + sum(len(resource.unread) for resource in known), answered
+    return answered + sum(why.reason != ONLY_PLAN for resource in known for why in resource.unread.values()), answered
 
 
 def cut_short(snapshots: Iterable[Snapshot]) -> bool:
