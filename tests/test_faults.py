@@ -1,15 +1,31 @@
 """Every single mistake is found once, at its node and nowhere else; every right pipeline is clean, whatever its style."""
 
+import functools
+
 import pytest
 
-from auditor.edits.compose import mended, with_documents
-from auditor.errors import Refused
+from auditor.edits.compose import with_documents
 from auditor.model import Safety, Verdict
-from tests.faults.matrix import BY_ID, FAULTS, STYLES, told, wrong
+from auditor.remedy import draft
+from tests.faults.matrix import BY_ID, FAULTS, RULES, STYLES, told, wrong
 
 
 def name(entry):
     return f"{entry.file.removesuffix('.yaml')}: {entry.name}"
+
+
+@functools.cache
+def judged(number):
+    """The pipeline of one mistake, and what is wrong with it."""
+    snapshot = FAULTS[number].snapshot()
+    return snapshot, wrong(snapshot)
+
+
+def test_the_matrix_is_large_and_knows_every_rule():
+    assert len(FAULTS) >= 110
+    assert len(STYLES) >= 50
+    assert {rule for fault in FAULTS for rule in fault.finds} == set(BY_ID)
+    assert len({name(one) for one in (*STYLES, *FAULTS)}) == len(STYLES) + len(FAULTS)
 
 
 @pytest.mark.parametrize("style", STYLES, ids=name)
@@ -18,9 +34,9 @@ def test_a_right_pipeline_is_clean(style):
     assert not findings, told(findings)
 
 
-@pytest.mark.parametrize("fault", FAULTS, ids=name)
-def test_a_mistake_is_found_once_and_nowhere_else(fault):
-    findings = wrong(fault.snapshot())
+@pytest.mark.parametrize("number", range(len(FAULTS)), ids=[name(one) for one in FAULTS])
+def test_a_mistake_is_found_once_and_nowhere_else(number):
+    fault, (_, findings) = FAULTS[number], judged(number)
     assert sorted((one.rule, one.node) for one in findings) == fault.expected, told(findings)
     verdict = Verdict.UNKNOWN if fault.maybe else Verdict.FAIL
     assert {one.verdict for one in findings} == {verdict}, told(findings)
@@ -29,22 +45,17 @@ def test_a_mistake_is_found_once_and_nowhere_else(fault):
         assert all("${" not in f"{evidence.wanted}{evidence.found}" for evidence in one.evidence), told(findings)
 
 
-@pytest.mark.parametrize("fault", [one for one in FAULTS if not one.maybe], ids=name)
-def test_a_mistake_is_mended_for_good_or_needs_a_person(fault):
-    snapshot = fault.snapshot()
-    for finding in wrong(snapshot):
-        rule = BY_ID[finding.rule]
-        if rule.fix.safety is Safety.MANUAL:
-            assert not finding.fixable
-            assert rule.fix.steps
-            return
-        if fault.person:
-            with pytest.raises(Refused) as refused:
-                mended(rule, snapshot, finding.node)
-            assert refused.value.reason == "Manual"
-            return
-        assert finding.fixable
-        snapshot = with_documents(snapshot, mended(rule, snapshot, finding.node))
-    # DynamoDB tells the beginning of a recovery window only after recovery was switched on.
-    left = [one for one in wrong(snapshot) if one.rule != "pitr-continuous"]
+@pytest.mark.parametrize("number", range(len(FAULTS)), ids=[name(one) for one in FAULTS])
+def test_a_mistake_is_mended_for_good_or_needs_a_person(number):
+    fault, (snapshot, findings) = FAULTS[number], judged(number)
+    plan = draft((snapshot,), findings, RULES, safety=Safety.REVIEW, judge=wrong)
+    if not fault.mended:
+        assert plan.changes == ()
+        assert [left.rule for left in plan.left] == ([] if fault.maybe else [rule for rule, _ in fault.expected])
+        return
+    assert plan.left == ()
+    assert sorted(f"{node}.{change.facet}" for change in plan.changes for _, node in change.places) == fault.written
+    after = {(node, change.facet): change.after for change in plan.changes for _, node in change.places}
+    left = [one for one in wrong(with_documents(snapshot, after)) if one.rule not in fault.later]
     assert not left, told(left)
+    assert plan.rules, "the plan names the rules it mends"

@@ -21,8 +21,17 @@ _LISTS: Mapping[str, str] = {
 _MULTIPART = "s3:ObjectCreated:CompleteMultipartUpload"
 _CREATED = ("s3:ObjectCreated:Put", "s3:ObjectCreated:Post", "s3:ObjectCreated:Copy", _MULTIPART)
 _FAILED = "s3:Replication:OperationFailedReplication"
-_PATTERN = (
-    "the pattern of an EventBridge rule is its owner's to word: change it so that it matches the objects of an export."
+_PATTERN = Text(
+    "the pattern of an EventBridge rule is its owner's to word: change it so that it matches the objects of an export.",
+    "EventBridge ルールのイベントパターンは所有者が決めるものです。エクスポートのオブジェクトに一致するよう変更してください。",
+)
+_NO_FAILURES_THERE = Text(
+    "S3 sends no replication events to EventBridge: name a queue, topic or function, or set an alarm.",
+    "S3 はレプリケーションのイベントを EventBridge に送りません。キュー・トピック・関数を宣言するか、アラームを設定してください。",
+)
+_NO_CONSUMER = Text(
+    "the pipeline declares no consumer: decide who is told.",
+    "パイプラインにコンシューマーの宣言がありません。通知先を決めてください。",
 )
 
 
@@ -58,9 +67,7 @@ def _admit_exports(document: Json, wanted: Json, scope: Scope) -> Json:
 def _hear_failures(document: Json, wanted: Json, scope: Scope) -> Json:
     to, _ = _consumer(wanted, scope)
     if _through_eventbridge(scope):
-        raise Refused(
-            "Manual", "S3 sends no replication events to EventBridge: name a queue, topic or function, or set an alarm."
-        )
+        raise Refused("Manual", _NO_FAILURES_THERE)
     to = _named_already(document, to)
     return _EDITS["add_events"].apply(document, {"to": to, "events": [_FAILED], "prefix": wanted["prefix"]}, scope)
 
@@ -68,7 +75,7 @@ def _hear_failures(document: Json, wanted: Json, scope: Scope) -> Json:
 def _consumer(wanted: Json, scope: Scope) -> tuple[str, bool]:
     """Return the consumer's ARN, and whether it is woken by all objects."""
     if scope.resource("consumer") is None:
-        raise Refused("Manual", "the pipeline declares no consumer: decide who is told.")
+        raise Refused("Manual", _NO_CONSUMER)
     return str(known(wanted.get("to"), "to")), wanted.get("of") == "all_objects"
 
 
@@ -125,8 +132,9 @@ def _with_filter(entry: Json, *, ion: bool) -> Json:
 
 
 def _value(name: str, value: str, *, ion: bool) -> str:
-    if ion and name.lower() == "suffix" and value.endswith(".json.gz"):
-        return f"{value.removesuffix('.json.gz')}.gz"
+    other = ".json.gz" if ion else ".ion.gz"
+    if name.lower() == "suffix" and value.endswith(other):
+        return f"{value.removesuffix(other)}.gz"
     return quote(unquote_plus(value), safe="/!-_.*'()").replace("%20", "+")
 
 

@@ -24,6 +24,26 @@ _NEEDS_V2 = (
 """Fields that a V1 rule (top-level Prefix, no Filter) may not have (S3UG replication-add-config)."""
 
 _MOST_RULES = 1_000
+_NOT_YET_FOR = Text(
+    "no enabled rule replicates “{}” to {} yet.", "「{}」を {} へレプリケートする有効なルールがまだありません。"
+)
+_NOT_YET = Text("no enabled rule replicates to {} yet.", "{} へレプリケートする有効なルールがまだありません。")
+_ONE_ROLE = Text(
+    "the bucket replicates as {}, and a bucket has one replication role: a rule for {} would change every other rule.",
+    "バケットのレプリケーションロールは {} です。ロールは 1 つしか設定できないため、{} にするとほかのルールにも影響します。",
+)
+_NO_PRIORITY = Text(
+    "no priority is left below the rules that the new rule may not shadow.",
+    "既存のルールより低い優先度に空きがなく、新しいルールを追加すると既存のルールが効かなくなります。",
+)
+_TOO_MANY = Text(
+    "the bucket has {} replication rules, and S3 allows {}.",
+    "バケットのレプリケーションルールが {} 件あり、S3 の上限は {} 件です。",
+)
+_TAGGED = Text(
+    "rule {} filters by tag, and such a rule cannot replicate delete markers.",
+    "ルール {} にはタグ条件があり、そのようなルールでは削除マーカーをレプリケートできません。",
+)
 
 
 def _amend_replication_rule(document: Json, wanted: Json, _scope: Scope) -> Json:
@@ -31,7 +51,7 @@ def _amend_replication_rule(document: Json, wanted: Json, _scope: Scope) -> Json
     rules = rules_of(document)
     chosen = winners(rules, param["destination"], param["prefix"])
     if not chosen:
-        raise Refused("CannotExpress", f"no enabled rule replicates “{param['prefix']}” to {param['destination']} yet.")
+        raise Refused("CannotExpress", _NOT_YET_FOR.fill(param["prefix"], param["destination"]))
     amended = [merged(rule, param["set"]) if index in chosen else rule for index, rule in enumerate(rules)]
     if amended == rules:
         return document
@@ -52,8 +72,7 @@ def _add_replication_rule(document: Json, wanted: Json, _scope: Scope) -> Json:
     if role != param["role"]:
         raise Refused(
             "CannotExpress",
-            f"the bucket replicates as {role}, and a bucket has one replication role: a rule for {param['role']} "
-            "would change every other rule.",
+            _ONE_ROLE.fill(role, param["role"]),
         )
     for index, rule in enumerate(rules):
         if _aims(rule, destination) and covers(rule, prefix):
@@ -63,14 +82,14 @@ def _add_replication_rule(document: Json, wanted: Json, _scope: Scope) -> Json:
 
 
 def _widen_replication_rule(document: Json, wanted: Json, _scope: Scope) -> Json:
-    param = known(wanted)
+    param = known({key: value for key, value in wanted.items() if key != "delete_markers"})
     destination, prefix = param["destination"], param["prefix"]
     rules = rules_of(document)
     mine = [index for index, rule in enumerate(rules) if _aims(rule, destination) and _enabled(rule)]
     if any(covers(rules[index], prefix) for index in mine):
         return document
     if not mine:
-        raise Refused("CannotExpress", f"no enabled rule replicates to {destination} yet.")
+        raise Refused("CannotExpress", _NOT_YET.fill(destination))
     role = document["Role"]
     narrow = [index for index in mine if prefix_of(rules[index]).startswith(prefix) and not tags_of(rules[index])]
     if narrow:
@@ -78,8 +97,26 @@ def _widen_replication_rule(document: Json, wanted: Json, _scope: Scope) -> Json
         return _with_rules(document, role, [_reprefixed(r, prefix) if i == best else r for i, r in enumerate(rules)])
     model = rules[max(mine, key=lambda index: (priority_of(rules[index]), -index))]
     kept = {key: model[key] for key in ("Destination", "SourceSelectionCriteria") if key in model}
-    markers = walk(model, ("DeleteMarkerReplication", "Status")) == "Enabled" or "Filter" not in model
-    return _with_rules(document, role, _with_new(rules, kept, prefix, "replicate" if markers else "keep"))
+    markers = wanted.get("delete_markers") or _markers_of(model)
+    if markers == "replicate" and all(_first_schema_fits(rule, prefix) for rule in rules):
+        return _with_rules(document, role, [*rules, _first_schema_rule(kept, prefix, rules)])
+    return _with_rules(document, role, _with_new(rules, kept, prefix, markers))
+
+
+def _markers_of(rule: Rule) -> str:
+    """Return what a rule does with the delete markers that users make: the first schema always replicates them."""
+    sent = "Filter" not in rule or walk(rule, ("DeleteMarkerReplication", "Status")) == "Enabled"
+    return "replicate" if sent else "keep"
+
+
+def _first_schema_fits(rule: Rule, prefix: str) -> bool:
+    """Tell whether a V1 rule for a prefix may stand beside this one: rules of that schema may not overlap."""
+    there = prefix_of(rule)
+    return "Filter" not in rule and not (there.startswith(prefix) or prefix.startswith(there))
+
+
+def _first_schema_rule(settings: Rule, prefix: str, others: Iterable[Rule]) -> Rule:
+    return {"ID": _new_id(settings, prefix, others), "Prefix": prefix, "Status": "Enabled", **settings}
 
 
 def rules_of(document: Json) -> list[Rule]:
@@ -160,12 +197,12 @@ def _with_new(rules: list[Rule], settings: Rule, prefix: str, delete_markers: st
     if rivals:
         free = [number for number in range(min(rivals)) if number not in taken]
         if not free:
-            raise Refused("CannotExpress", "no priority is left below the rules that the new rule may not shadow.")
+            raise Refused("CannotExpress", _NO_PRIORITY)
         priority = free[-1]
     else:
         priority = max(taken, default=0) + 1
     if len(others) >= _MOST_RULES:
-        raise Refused("TooLarge", f"the bucket has {len(others):,} replication rules, and S3 allows {_MOST_RULES:,}.")
+        raise Refused("TooLarge", _TOO_MANY.fill(f"{len(others):,}", f"{_MOST_RULES:,}"))
     markers = "Enabled" if delete_markers == "replicate" else "Disabled"
     rule = {
         "ID": _new_id(settings, prefix, others),
@@ -197,9 +234,7 @@ def _reprefixed(rule: Rule, prefix: str) -> Rule:
 
 def _refuse_marker_with_tags(rule: Rule) -> None:
     if tags_of(rule) and walk(rule, ("DeleteMarkerReplication", "Status")) == "Enabled":
-        raise Refused(
-            "CannotExpress", f"rule {rule.get('ID')} filters by tag, and such a rule cannot replicate delete markers."
-        )
+        raise Refused("CannotExpress", _TAGGED.fill(rule.get("ID")))
 
 
 def _aims(rule: Rule, destination: str) -> bool:
@@ -260,14 +295,21 @@ REPLICATION: tuple[Edit, ...] = (
     Edit(
         "widen_replication_rule",
         _widen_replication_rule,
-        {"type": "object", "properties": _WHERE, "required": ["destination", "prefix"], "additionalProperties": False},
+        {
+            "type": "object",
+            "properties": {**_WHERE, "delete_markers": {"type": "string"}},
+            "required": ["destination", "prefix"],
+            "additionalProperties": False,
+        },
         Text(
             "Widens the rule for a part of the prefix until it covers all of it; where no rule can be widened (tags, "
             "another "
-            "prefix), adds one with the same destination settings.",
+            "prefix), adds one with the same destination settings; `delete_markers` (`replicate` or `keep`) says what the "
+            "owner wants of them.",
             "プレフィックスの一部だけを対象とするルールを、全体を含むところまで広げます。"
             "広げられるルールがないとき（タグ条件や別の"
-            "プレフィックス）は、同じ宛先設定のルールを追加します。",
+            "プレフィックス）は、同じ宛先設定のルールを追加します。削除マーカーの扱いは `delete_markers`（`replicate` か `keep`）に"
+            "従います。",
         ),
         '{facet: Replication, widen_replication_rule: {destination: "${destination_bucket.Arn}", '
         'prefix: "${source_bucket.ExportPrefix}"}}',

@@ -33,7 +33,8 @@ def _denies_plain_http(found: Found, _wanted: Json, scope: Scope) -> Iterable[Ev
     arn = str(scope.take("subject.Arn"))
     wanted = _TLS
     known, gap = _readable(found)
-    open_ones = [probe for probe in _probes(arn) if not _denied(known, *probe, scope)]
+    policies = _parsed(known)
+    open_ones = [probe for probe in _probes(arn) if policies is None or not _denied(policies, *probe, scope)]
     if not open_ones:
         return ()
     if gap is not None:
@@ -63,18 +64,21 @@ def _probes(arn: str) -> list[tuple[str, str]]:
     return [*((action, arn) for action in _BUCKET_ACTIONS), *((action, f"{arn}/any/key") for action in _OBJECT_ACTIONS)]
 
 
-def _denied(policy: Mapping[str, Json], action: str, resource: str, scope: Scope) -> bool:
+def _parsed(policy: Mapping[str, Json]) -> Policies | None:
+    if not policy["Statement"]:
+        return None
+    try:
+        return Policies(resource=Policy.parse(policy, "the bucket policy"))
+    except PolicyError:
+        return None
+
+
+def _denied(policies: Policies, action: str, resource: str, scope: Scope) -> bool:
     """Tell whether a bucket policy denies an action over plain HTTP to whoever asks.
 
     A request without TLS has no version of it; AWS counts `NumericLessThan s3:TlsVersion` as refusing it
     (https://repost.aws/knowledge-center/s3-enforce-modern-tls).
     """
-    if not policy["Statement"]:
-        return False
-    try:
-        policies = Policies(resource=Policy.parse(policy, "the bucket policy"))
-    except PolicyError:
-        return False
     context = {"aws:SecureTransport": "false", "s3:TlsVersion": "0"}
     decisions = (
         decide(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote, unquote_plus
@@ -31,6 +32,7 @@ def incremental_export_keys(prefix: str, run: int = 0, data: str = ".json.gz") -
     return (*(f"{prefix}data/{name}{data}" for name in _DATA), *manifests)
 
 
+@functools.lru_cache(maxsize=64)
 def export_keys(prefix: str) -> tuple[str, ...]:
     """Return keys of several exports of both sorts: a filter that lets all of them through covers the exports."""
     runs = range(len(_RUNS))
@@ -52,14 +54,24 @@ def export_prefix(scope: Scope) -> str:
 
 def all_of(verdicts: Iterable[Maybe]) -> Maybe:
     """Return false when one is, else the first unknown, else true."""
-    known = list(verdicts)
-    return False if False in known else next((one for one in known if isinstance(one, Unread)), True)
+    doubt: Maybe = True
+    for one in verdicts:
+        if one is False:
+            return False
+        if doubt is True and one is not True:
+            doubt = one
+    return doubt
 
 
 def any_of(verdicts: Iterable[Maybe]) -> Maybe:
     """Return true when one is, else the first unknown, else false."""
-    known = list(verdicts)
-    return True if True in known else next((one for one in known if isinstance(one, Unread)), False)
+    doubt: Maybe = False
+    for one in verdicts:
+        if one is True:
+            return True
+        if doubt is False and one is not False:
+            doubt = one
+    return doubt
 
 
 def same(value: Json, wanted: Json) -> Maybe:

@@ -61,8 +61,10 @@ def _enabled(rule: Found) -> Maybe:
 
 def _applies(rule: Found, key: str) -> Maybe:
     """Tell whether an Enabled rule applies to an export object whatever its size; exports have no tags."""
+    if (on := _enabled(rule)) is False:
+        return False
     sized = narrowed(rule.value, *_SIZES) if not isinstance(rule.value, Unread) else rule.value
-    return all_of((_enabled(rule), admits(rule.value, key), sized if isinstance(sized, Unread) else not sized))
+    return all_of((on, admits(rule.value, key), sized if isinstance(sized, Unread) else not sized))
 
 
 def _does(rule: Found, action: str) -> Maybe:
@@ -74,10 +76,10 @@ def _does(rule: Found, action: str) -> Maybe:
 
 
 def _manages(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
-    rules = list(_rules(found))
+    rules = [rule for rule in _rules(found) if _does(rule, wanted) is not False]
     prefix = export_prefix(scope)
     verdict = all_of(
-        any_of(all_of((_applies(rule, key), _does(rule, wanted))) for rule in rules) for key in export_keys(prefix)
+        any_of(all_of((_does(rule, wanted), _applies(rule, key))) for rule in rules) for key in export_keys(prefix)
     )
     if verdict is True:
         return ()
@@ -87,7 +89,7 @@ def _manages(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
             rule
             for rule in rules
             if any(
-                isinstance(all_of((_applies(rule, key), _does(rule, wanted))), Unread) for key in export_keys(prefix)
+                isinstance(all_of((_does(rule, wanted), _applies(rule, key))), Unread) for key in export_keys(prefix)
             )
         )
         return (unknown_at(*gap(doubt.value, doubt.route), _RULE_WITH.fill(said, prefix), scope),)

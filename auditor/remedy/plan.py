@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
@@ -20,6 +20,9 @@ __all__ = ["ORDER", "draft"]
 
 Thing = tuple[str, str, str]
 """Account id, kind, and ARN (or name while that is unread): one resource in AWS, whichever pipelines it serves."""
+
+Judge = Callable[[Snapshot], Iterable[Finding]]
+"""Judge a snapshot, waivers included."""
 
 Key = tuple[Thing, str]
 """A resource and one of its facets: one document in AWS."""
@@ -43,12 +46,14 @@ def draft(
     *,
     safety: Safety = Safety.SAFE,
     max_changes: int | None = None,
+    judge: Judge | None = None,
 ) -> Plan:
     """Return the plan that mends the failing findings as far as it may.
 
     Only findings that failed, that no waiver covers and whose fix is at most as bold as `safety` are mended; a document
     that was not read whole is never changed. Every failing finding that stays is in `left`. The same input gives the
-    same changes, whatever its order.
+    same changes, whatever its order. With `judge`, what fails only once these changes are made (a rule about replicas
+    speaks when there are some) is mended by the same plan.
     """
     listed = tuple(snapshots)
     book = {rule.id: (rank, rule) for rank, rule in enumerate(rules)}
@@ -65,6 +70,8 @@ def draft(
         else:
             left.append(_left(finding, *reason))
     left += _compose(state, wanted)
+    if judge is not None:
+        _follow(state, book, failing, safety, judge)
     made = {key: _change(state, key) for key in state.by}
     changes = ordered(change for change in made.values() if change is not None)
     kept = changes if max_changes is None else changes[:max_changes]
@@ -89,7 +96,7 @@ def _barred(rule: Rule, finding: Finding, safety: Safety, state: _Draft) -> tupl
     """Return why a finding is not even tried, or `None`."""
     if finding.waiver is not None:
         reason = finding.waiver.reason
-        return "waived", Text(f"Accepted by a waiver: {reason}", f"ウェイバーで受け入れ済みです: {reason}")
+        return "waived", Text(f"Accepted by a waiver: {reason}", f"適用除外として受け入れ済みです: {reason}")
     if rule.fix is None:
         return "none", REASONS["none"]
     if rule.fix.safety is Safety.MANUAL:
@@ -128,6 +135,21 @@ def _compose(state: _Draft, wanted: list[tuple[Rule, Finding]]) -> list[Left]:
     return list(stuck.values())
 
 
+def _follow(
+    state: _Draft, book: Mapping[str, tuple[int, Rule]], known: Iterable[Finding], safety: Safety, judge: Judge
+) -> None:
+    """Mend what fails only after the changes made so far; what cannot be mended is for the next audit to tell."""
+    seen, judged = {one.fingerprint for one in known}, dict[str, Snapshot]()
+    while changed := [name for name, snapshot in state.snapshots.items() if judged.get(name) is not snapshot]:
+        judged |= {name: state.snapshots[name] for name in changed}
+        found = [one for name in changed for one in judge(judged[name]) if one.fingerprint not in seen]
+        failing = [one for one in found if one.verdict is Verdict.FAIL and one.rule in book]
+        seen |= {one.fingerprint for one in failing}
+        failing.sort(key=lambda one: (book[one.rule][0], one.pipeline, one.node))
+        may = [one for one in failing if _barred(book[one.rule][1], one, safety, state) is None]
+        _compose(state, [(book[one.rule][1], one) for one in may])
+
+
 def _mend(state: _Draft, rule: Rule, finding: Finding) -> Left | None:
     snapshot = state.snapshots[finding.pipeline]
     try:
@@ -140,7 +162,7 @@ def _mend(state: _Draft, rule: Rule, finding: Finding) -> Left | None:
     except NotRead as gap:
         return _left(finding, "unread", _not_known(gap.route, gap.unread))
     except Refused as refusal:
-        return _left(finding, "refused", Text(_sentence(refusal.sentence), _sentence(refusal.sentence)))
+        return _left(finding, "refused", _sentence(refusal.text))
     if not made and not _credit(state, rule, finding):
         return _left(
             finding,
@@ -253,8 +275,7 @@ def _undo(target: Target, facet: str, before: Json, after: Json) -> tuple[tuple[
     try:
         return _calls(target, facet, after, before), lossy
     except Refused as refusal:
-        sentence = _sentence(refusal.sentence)
-        return (), lossy or Text(f"It cannot be undone: {sentence}", f"取り消せません: {sentence}")
+        return (), lossy or Text("It cannot be undone: {}", "取り消せません: {}").fill(_sentence(refusal.text))
 
 
 def _joined(texts: Iterable[Text | None]) -> Text | None:
@@ -281,8 +302,8 @@ def _once(left: Iterable[Left]) -> list[Left]:
     return sorted(dict.fromkeys(left), key=lambda one: (one.pipeline, one.rule, one.node, one.reason))
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:]
+def _sentence(text: Text) -> Text:
+    return Text(text.en[:1].upper() + text.en[1:], text.ja)
 
 
 def _drawn_from(snapshots: Iterable[Snapshot]) -> str:
