@@ -10,7 +10,9 @@ from functools import reduce
 from auditor.kinds import MISSING, gone
 from auditor.model import Evidence, Finding, Json, Resource, Snapshot, Text, Unread, Verdict
 from auditor.rule import Among, AnyCheck, Check, Combined, Rule
-from auditor.scope import ONLY_LIVE, Found, NotRead, Predicate, Scope, first_unread, unknown_at
+from auditor.scope import ONLY_LIVE, ONLY_PLAN, Found, NotRead, Predicate, Scope, first_unread, unknown_at
+
+_ELSEWHERE = frozenset({ONLY_LIVE, ONLY_PLAN})
 
 
 def evaluate(snapshot: Snapshot, rules: Iterable[Rule], predicates: Mapping[str, Predicate]) -> tuple[Finding, ...]:
@@ -59,7 +61,7 @@ def judge(rule: Rule, node: str, snapshot: Snapshot, predicates: Mapping[str, Pr
     proven = [objection for objection in objections if objection.unread is None]
     if proven and not conditions:
         return _finding(rule, scope, Verdict.FAIL, tuple(proven))
-    if all(doubt.unread is not None and doubt.unread.reason == ONLY_LIVE for doubt in doubts):
+    if all(doubt.unread is not None and doubt.unread.reason in _ELSEWHERE for doubt in doubts):
         return _finding(rule, scope, Verdict.NOT_APPLICABLE, tuple(doubts))
     return _finding(rule, scope, Verdict.UNKNOWN, tuple(doubts))
 

@@ -73,6 +73,9 @@ TABLE = {
     "known-principals": ("high", "manual"),
     "replication-healthy": ("high", "manual"),
     "athena-location": ("low", "manual"),
+    "plan-keeps-data": ("critical", "manual"),
+    "plan-keeps-configuration": ("high", "manual"),
+    "plan-single-owner": ("high", "manual"),
 }
 SEED = {
     "pitr-enabled", "pitr-recovery-period", "versioning-enabled", "export-permissions", "notification-hears-exports",

@@ -9,22 +9,26 @@ from auditor.kinds import dynamodb, events, functions, glue, kms, queues, roles,
 from auditor.kinds.actions import action_of
 from auditor.kinds.facet import Ask, Call, Facet, Kind, Shape, Target
 from auditor.kinds.names import region_of
+from auditor.kinds.plans import with_plan
 from auditor.model import EMPTY, NODES, Json, Node, Pipeline, Resource, Unread
 from auditor.plugins import Table
 
 KINDS: Table[Kind] = Table(
     "auditor.kinds",
     Kind,
-    (
-        dynamodb.TABLE,
-        s3.BUCKET,
-        roles.ROLE,
-        functions.FUNCTION,
-        queues.QUEUE,
-        topics.TOPIC,
-        events.RULE,
-        kms.KEY,
-        glue.TABLE,
+    tuple(
+        with_plan(kind)
+        for kind in (
+            dynamodb.TABLE,
+            s3.BUCKET,
+            roles.ROLE,
+            functions.FUNCTION,
+            queues.QUEUE,
+            topics.TOPIC,
+            events.RULE,
+            kms.KEY,
+            glue.TABLE,
+        )
     ),
 )
 """Every kind of resource by its name, those of other distributions included."""

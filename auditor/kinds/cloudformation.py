@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from auditor.kinds import (
     dynamodb_cloudformation,
@@ -15,9 +16,10 @@ from auditor.kinds import (
     s3_cloudformation,
     topics_cloudformation,
 )
-from auditor.kinds.declared import Spelling
+from auditor.kinds.declared import Spelling, only_plan
+from auditor.kinds.plans import PLAN
 
-SPELLINGS: Mapping[str, Spelling] = {
+_SPELLINGS: Mapping[str, Spelling] = {
     "dynamodb.table": dynamodb_cloudformation.TABLE,
     "s3.bucket": s3_cloudformation.BUCKET,
     "iam.role": roles_cloudformation.ROLE,
@@ -27,6 +29,9 @@ SPELLINGS: Mapping[str, Spelling] = {
     "events.rule": events_cloudformation.RULE,
     "kms.key": kms_cloudformation.KEY,
     "glue.table": glue_cloudformation.TABLE,
+}
+SPELLINGS: Mapping[str, Spelling] = {
+    name: replace(spelling, facets={**spelling.facets, PLAN: only_plan}) for name, spelling in _SPELLINGS.items()
 }
 """Every kind, as `KINDS` has them."""
 

@@ -10,8 +10,10 @@ from auditor.kinds.facet import Target
 from auditor.kinds.parts import Part
 from auditor.model import EMPTY, Unread
 from auditor.scope import ONLY_LIVE as AT_RUN_TIME
+from auditor.scope import ONLY_PLAN as IN_A_PLAN
 
 ONLY_LIVE = Unread(AT_RUN_TIME, detail="Only AWS itself knows this, once it runs.")
+ONLY_PLAN = Unread(IN_A_PLAN, detail="Only a plan says what it would change.")
 OUTSIDE = Unread("NotInTemplate", detail="This is set outside of templates.")
 
 
@@ -69,6 +71,11 @@ class Spelling:
 def only_live(_declared: Declared) -> Unread:
     """Say that no template has this."""
     return ONLY_LIVE
+
+
+def only_plan(_declared: Declared) -> Unread:
+    """Say that only a plan has this: a template does not tell what it would change."""
+    return ONLY_PLAN
 
 
 def outside(_declared: Declared) -> Unread:

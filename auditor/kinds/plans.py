@@ -1,9 +1,11 @@
-"""The facet `Plan` of resources that hold data: what a Terraform plan does to them, which AWS itself cannot know."""
+"""The facet `Plan` that every kind has: what a Terraform plan does to a resource, which AWS itself cannot know."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from auditor.errors import Refused
-from auditor.kinds.facet import Ask, Facet, Shape, Target
+from auditor.kinds.facet import Ask, Facet, Kind, Shape, Target
 from auditor.model import Json, Text
 from auditor.scope import ONLY_PLAN
 
@@ -33,3 +35,8 @@ PLAN_FACET = Facet(
     ),
 )
 """Read from plans alone: live, and from templates, it is unread as `OnlyPlan`, and rules about it do not apply."""
+
+
+def with_plan(kind: Kind) -> Kind:
+    """Return a kind that has the facet `Plan` too."""
+    return replace(kind, facets={**kind.facets, PLAN: PLAN_FACET})

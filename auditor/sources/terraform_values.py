@@ -35,6 +35,7 @@ _ARNS = frozenset(
 _ROLE_ARNS = frozenset({"aws_s3_bucket", "aws_s3_bucket_replication_configuration", "aws_lambda_function"})
 _SETS = frozenset({"rules", "replica", "inline_policy", "grant", "transition", "noncurrent_version_transition"})
 _DOCUMENTS = frozenset({"policy", "assume_role_policy"})
+_JSON = frozenset({"json", "minified_json", "policy", "assume_role_policy"})
 _OWN_NAMES = {"aws_s3_bucket": "bucket", "aws_lambda_function": "function_name"}
 _TOLD = frozenset(
     {
@@ -234,6 +235,8 @@ class View:
         if not wants_arn and name not in _NAMES:
             return None
         if target.path and (not isinstance(target.path[-1], str) or target.path[-1] not in _TOLD):
+            return None
+        if name in _DOCUMENTS and not (target.path and target.path[-1] in _JSON):
             return None
         value = self.at(target.instance, target.path or (("arn" if wants_arn else "id"),))
         if isinstance(value, Mapping):
