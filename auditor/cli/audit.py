@@ -148,9 +148,9 @@ def fix_command(ctx: click.Context, /, **choices: Any) -> int:
 
 def run(ctx: click.Context, choices: dict[str, Any]) -> int:
     """Carry out an audit as the options say and return its exit code."""
-    from auditor.run import audit, door
     from auditor.cli.interrupts import EXIT_CODE, noticed
     from auditor.render.totals import exit_code
+    from auditor.run import audit, door
 
     outputs = pairs(ctx.meta[OUTPUTS])
     pipelines, rules = load_all(choices)

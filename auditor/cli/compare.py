@@ -105,8 +105,8 @@ def _all_rules(choices: Mapping[str, Any]) -> Any:
 
 
 def _asked(name: str, choices: Mapping[str, Any]) -> tuple[tuple[Snapshot, ...], Any]:
-    from auditor.run import door, read
     from auditor.errors import UsageError
+    from auditor.run import door, read
 
     if name != "live" and ":" not in name:
         raise UsageError(f"{name}: there is no such file.", "Give a report, a snapshot, or a source such as live.")

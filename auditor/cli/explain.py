@@ -62,9 +62,9 @@ def explain_command(
 
 
 def _live(word: str, fingerprint: str, choices: Mapping[str, Any], book: Mapping[str, Rule], lang: str) -> int:
-    from auditor.run import audit
     from auditor.cli.running import load_all, progress_bar, settings_of
     from auditor.errors import UsageError
+    from auditor.run import audit
 
     select = () if fingerprint else (word,)
     pipelines, rules = load_all({**choices, "select": select, "skip": (), "min_severity": "info"})

@@ -25,12 +25,12 @@ from auditor.cli.options import (
 from auditor.cli.running import load_all, progress_bar, settings_of, write
 
 if TYPE_CHECKING:
-    from auditor.run import Settings
     from auditor.aws import Aws
     from auditor.model import Pipeline, Report, Severity
     from auditor.remedy import Outcome, Plan
     from auditor.remedy.journal import Journal
     from auditor.rule import Rule
+    from auditor.run import Settings
 
 state_option = click.option(
     "--state-dir",
@@ -58,12 +58,12 @@ def mend(
     aws: Aws | None,
 ) -> int:
     """Plan, show, ask, apply, and audit again; return the exit code of the whole."""
-    from auditor.run import audit, judged
     from auditor.cli.interrupts import EXIT_CODE, noticed
     from auditor.errors import UsageError
     from auditor.model import Safety
     from auditor.remedy import draft
     from auditor.render.totals import combine, exit_code
+    from auditor.run import audit, judged
 
     lang = language(choices["lang"])
     level = severity(choices["fail_on"])
@@ -251,10 +251,10 @@ def tell_unfinished(state_dir: Path | None, lang: str) -> None:
 @lang_option
 def plan_command(output: Path | None, fix: str, max_changes: int | None, lang: str | None, **choices: Any) -> int:
     """Draw up the fixes and write them to a file. Exit 0: nothing to change; 1: something is."""
-    from auditor.run import audit, judged
     from auditor.errors import UsageError
     from auditor.model import Safety
     from auditor.remedy import draft, save
+    from auditor.run import audit, judged
 
     pipelines, rules = load_all(choices)
     with progress_bar(quiet=False) as progress:

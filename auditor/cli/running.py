@@ -13,45 +13,28 @@ import click
 from auditor.cli.options import coloured, columns, language, severity
 
 if TYPE_CHECKING:
-    from auditor.run import Progress, Settings
     from auditor.model import Pipeline, Report
     from auditor.rule import Rule
+    from auditor.run import Progress, Settings
 
 
 def load_all(choices: dict[str, Any]) -> tuple[tuple[Pipeline, ...], tuple[Rule, ...]]:
     """Return the pipelines and the rules that judge them; all mistakes of all files are raised together."""
-    from auditor.errors import InputError, Mistake, PipelineError, UsageError
-    from auditor.model import Severity
-    from auditor.pipeline import load as load_pipelines
-    from auditor.pipeline import unknown_rules
-    from auditor.rulebook import load, selected
+    from auditor import load
 
-    mistakes: list[Mistake] = []
-    everything: tuple[Rule, ...] = ()
-    pipelines: tuple[Pipeline, ...] = ()
-    try:
-        everything = load(choices["folders"], vet=False)
-    except InputError as error:
-        mistakes.extend(error.mistakes)
-    try:
-        words = {name: schema for rule in everything for name, schema in rule.parameters.items()}
-        pipelines = load_pipelines(choices["pipelines"], intent=words)
-    except InputError as error:
-        mistakes.extend(error.mistakes)
-    if everything and pipelines:
-        mistakes.extend(unknown_rules(pipelines, [rule.id for rule in everything]))
-    if mistakes:
-        raise PipelineError(mistakes)
-    rules = selected(everything, choices["select"], choices["skip"], Severity(choices["min_severity"]))
-    if not rules:
-        raise UsageError("No rule is left to judge by.", "Loosen --select, --skip or --min-severity.")
-    return pipelines, rules
+    return load(
+        *choices["pipelines"],
+        rules=choices["folders"],
+        select=choices["select"],
+        skip=choices["skip"],
+        min_severity=choices["min_severity"],
+    )
 
 
 def settings_of(choices: dict[str, Any]) -> Settings:
     """Return how to read, from the options."""
-    from auditor.run import Settings
     from auditor.errors import UsageError
+    from auditor.run import Settings
     from auditor.waivers import Baseline
 
     parameters = {}

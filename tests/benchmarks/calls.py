@@ -3,11 +3,11 @@
 import json
 import os
 
-from auditor.run import Settings, audit
 from auditor.aws import Aws
 from auditor.pipeline import load
 from auditor.rulebook import load as load_rules
 from auditor.rulebook import selected
+from auditor.run import Settings, audit
 from tests.benchmarks.fleet import PER_GROUP, write_fleet
 
 

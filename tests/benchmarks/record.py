@@ -15,13 +15,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from auditor.run import Settings, audit
 from auditor.aws import Aws
 from auditor.aws.plain_client import client
 from auditor.kinds import Call
 from auditor.model import Account
 from auditor.pipeline import load
 from auditor.rulebook import load as load_rules
+from auditor.run import Settings, audit
 from auditor.standin import serve
 from auditor.standin.pipeline import build_golden, build_misset
 from tests.benchmarks.fleet import REGION, names, write_fleet

@@ -7,10 +7,10 @@ import json
 import pytest
 
 from auditor import rulebook
-from auditor.run import Settings, audit
 from auditor.model import Node, Safety, Verdict
 from auditor.remedy import apply as apply_plan
 from auditor.remedy import begin, draft, reopen, rollback, runs
+from auditor.run import Settings, audit
 from auditor.standin.pipeline import build_golden
 from tests.remedy import world
 from tests.remedy.world import QUICK

@@ -112,9 +112,9 @@ def test_cloudformation_is_yaml_that_holds_the_new_document(change):
 
 @pytest.mark.parametrize("change", [one for one in CHANGES if one.values[0].target.kind == "s3.bucket"])
 def test_the_cloudformation_source_reads_the_new_document_back(change, tmp_path):
-    from auditor.run import Settings
     from auditor.model import Node, Pipeline
     from auditor.remedy.change import same
+    from auditor.run import Settings
     from auditor.sources import cloudformation
 
     if change.facet == "Policy":
