@@ -152,7 +152,9 @@ def _admits(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
         return tuple(unlike(scope.find("consumer.Rule.EventPattern"), [event_of(scope, key, event)], scope))
     mine = [one for one in entries(found) if all_of((one.tells(to), one.hears(event))) is not False]
     if isinstance(verdict, Unread):
-        doubt = next(one for one in mine if isinstance(all_of((one.tells(to), one.admits(key))), Unread))
+        doubt = next(
+            one for one in mine if isinstance(all_of((one.tells(to), one.hears(event), one.admits(key))), Unread)
+        )
         return (unknown_at(*doubt.gap, Text("objects under {}", "{} 以下のオブジェクト").fill(prefix), scope),)
     whole = str(scope.take("subject.Prefix") or "") if of == "all_objects" else prefix
     return tuple(objection for one in mine for objection in _shut(one, whole, key, of, scope))
