@@ -73,12 +73,15 @@ class _Means:
     interrupted: Callable[[], bool] | None
 
 
+_TOGETHER = frozenset({"cloudformation", "terraform"})
+
+
 def _grouped(sources: Iterable[str]) -> list[tuple[str, list[str]]]:
-    """Return the kinds of sources with their files, in order; templates stand together, for they may name each other."""
+    """Return the kinds of sources with their files, in order; templates, and plans, stand together: they name each other."""
     groups: list[tuple[str, list[str]]] = []
     for source in sources:
         kind, _, file = source.partition(":")
-        together = next((files for name, files in groups if name == kind == "cloudformation"), None)
+        together = next((files for name, files in groups if name == kind and kind in _TOGETHER), None)
         if together is None or not file:
             groups.append((kind, [file]))
         else:
@@ -110,7 +113,7 @@ def _road(
     if kind == "terraform" and file:
         from auditor.sources import terraform
 
-        return terraform.read(pipelines, needs, Path(file), means.options)
+        return terraform.read(pipelines, needs, [Path(one) for one in files], means.options)
     if kind == "cloudformation" and file:
         from auditor.sources import cloudformation
 
