@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import json
 import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
+from auditor.engine import evaluate
 from auditor.errors import SourceError
 from auditor.kinds import KINDS
 from auditor.kinds.cloudformation import SPELLINGS
 from auditor.model import Account, Node, Pipeline, Unread
+from auditor.pipeline import load as load_pipelines
+from auditor.predicates import PREDICATES
+from auditor.rulebook import load as load_rules
+from auditor.rulebook import wanted_facets
 from auditor.sources import cloudformation
+from auditor.sources.cloudformation_template import parse
 
 ACCOUNT = Account("production", "111122223333", "ap-northeast-1")
 WORDS = st.sampled_from(
@@ -204,3 +212,86 @@ def test_whatever_stands_in_a_file_is_read_or_refused_with_a_sentence(document):
             )
         except SourceError as error:
             assert all(mistake.place.file == str(file) for mistake in error.mistakes)
+
+
+GATE = Path(__file__).parent / "templates" / "gate"
+SIDES = {side: parse((GATE / f"{side}.yaml").read_text(), side).value for side in ("production", "analytics")}
+(ORDERS,) = load_pipelines([GATE / "pipeline.yaml"])
+RULES = load_rules((), vet=False)
+NEEDS = {"orders": wanted_facets(RULES, ORDERS, to_fix=False)}
+FAULTS = {
+    "none": (),
+    "PITR off": (("production", "Table", "PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled"), False),
+    "unversioned": (("analytics", "Orders", "VersioningConfiguration", "Status"), "Suspended"),
+    "deaf": (
+        ("production", "ExportBucket", "NotificationConfiguration", "LambdaConfigurations", 0, "Event"),
+        "s3:ObjectCreated:Put",
+    ),
+    "strange trust": (
+        ("production", "ReplicationRole", "AssumeRolePolicyDocument", "Statement", 0, "Principal"),
+        {"Service": "ec2.amazonaws.com"},
+    ),
+    "shut out": (
+        ("analytics", "OrdersPolicy", "PolicyDocument", "Statement", 0, "Principal"),
+        {"AWS": "arn:aws:iam::111122223333:role/another"},
+    ),
+}
+
+
+def spots(value, path=()):
+    """Yield the path of everything below a value that is no function."""
+    pairs = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, part in pairs:
+        if not str(step).startswith(("Fn::", "Ref")):
+            yield (*path, step)
+            yield from spots(part, (*path, step))
+
+
+SPOTS = [
+    (side, logical, *path)
+    for side, template in SIDES.items()
+    for logical, one in template["Resources"].items()
+    for path in spots(one.get("Properties", {}))
+]
+
+
+def put(templates, path, value):
+    side, logical, *steps, last = path
+    part = templates[side]["Resources"][logical]["Properties"]
+    for step in steps:
+        part = part[step]
+    part[last] = value
+
+
+def verdicts(*changes):
+    templates = copy.deepcopy(SIDES)
+    for path, value in changes:
+        put(templates, path, value)
+    with tempfile.TemporaryDirectory() as folder:
+        files = []
+        for side, template in templates.items():
+            template["Parameters"]["Unknown"] = {"Type": "String"}
+            files.append(Path(folder) / f"{side}.json")
+            files[-1].write_text(json.dumps(template))
+        (made,) = cloudformation.read([ORDERS], NEEDS, files, SimpleNamespace(parameters={}, parameter_files=()))
+    return {(one.rule, one.node): one.verdict.value for one in evaluate(made, RULES, PREDICATES)}
+
+
+@functools.cache
+def known(fault):
+    return verdicts(*([FAULTS[fault]] if FAULTS[fault] else []))
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.sampled_from(sorted(FAULTS)), st.sampled_from(SPOTS))
+@example("none", ("production", "ExportBucket", "NotificationConfiguration", "LambdaConfigurations", 0, "Event"))
+def test_knowing_less_never_turns_a_verdict_around(fault, spot):
+    broken = FAULTS[fault]
+    assume(not broken or spot[: len(broken[0])] != broken[0])
+    changes = [broken] if broken and broken[0][: len(spot)] != spot else []
+    before, after = known(fault), verdicts(*changes, (spot, {"Ref": "Unknown"}))
+    for rule, verdict in after.items():
+        if verdict == "fail":
+            assert before[rule] != "pass", rule
+        if verdict in {"pass", "not_applicable"}:
+            assert before[rule] != "fail", rule

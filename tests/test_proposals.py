@@ -12,15 +12,14 @@ from auditor.files import load_yaml
 from auditor.model import Account
 from auditor.pipeline import parse
 from auditor.sources import cloudformation
-from auditor.sources.proposals import plain, propose
+from auditor.sources.proposals import plain
 
 FOLDER = Path(__file__).parent / "templates"
 GIVEN = SimpleNamespace(parameters={}, parameter_files=())
 
 
 def proposed(file, account=None):
-    resources = cloudformation.everything(file, GIVEN, *([account] if account else []))
-    made = propose(resources)
+    made = cloudformation.propose(file, GIVEN, *([account] if account else []))
     return plain(made, "cloudformation", "production"), made
 
 

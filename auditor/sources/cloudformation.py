@@ -10,10 +10,10 @@ from auditor.errors import Mistake, Place, SourceError, UsageError
 from auditor.files import did_you_mean
 from auditor.kinds.cloudformation import KIND_OF
 from auditor.model import Account, Json, Node, Pipeline, Resource, Snapshot
+from auditor.sources import proposals
 from auditor.sources.cloudformation_nodes import ALIAS
 from auditor.sources.cloudformation_picture import Picture, World
 from auditor.sources.cloudformation_template import Template, load, parameter_file
-from auditor.sources.proposals import WANTED
 
 _UNKNOWN = Account("template", "000000000000", "us-east-1")
 Needs = Mapping[str, Iterable[tuple[str, str]]]
@@ -70,10 +70,15 @@ def everything(file: Path | Sequence[Path], options: Options, account: Account =
     made = {
         logical: Node(logical, kind, account, "", {}, {"cloudformation": logical}) for logical, kind in kinds.items()
     }
-    wanted = [(logical, facet) for logical, kind in kinds.items() for facet in WANTED[kind]]
+    wanted = [(logical, facet) for logical, kind in kinds.items() for facet in proposals.WANTED[kind]]
     pipeline = Pipeline("template", made, {account.name: account})
     snapshot = Picture(World(templates, given), pipeline).snapshot(wanted, "cloudformation")
     return {name: one for name, one in snapshot.resources.items() if one.facets}
+
+
+def propose(file: Path | Sequence[Path], options: Options, account: Account = _UNKNOWN) -> list[proposals.Proposal]:
+    """Return the pipelines that the templates' references make up. Raises as `read` does."""
+    return proposals.propose(everything(file, options, account))
 
 
 def _files(path: Path) -> list[Path]:
