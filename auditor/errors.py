@@ -67,6 +67,11 @@ class AuditorError(Exception):
         self.words = sentence
         self.hint = hint
 
+    @property
+    def text(self) -> Text:
+        """Return the sentence in both languages; one that was given in English only stands for both."""
+        return self.words if isinstance(self.words, Text) else Text(self.words, self.words)
+
     def __str__(self) -> str:
         return self.sentence + (f" {self.hint}" if self.hint else "")
 

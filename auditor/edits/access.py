@@ -36,13 +36,23 @@ def _grant_calls(document: Json, wanted: Json, scope: Scope) -> Json:
     return changed
 
 
+_AT = Text("{}: {}", "{}: {}")
+_STANDS = Text("{} stands where {} is wanted.", "{} になっています（期待: {}）。")
+_ADMIT_S3 = Text(
+    "{} encrypts the {}: admit s3.amazonaws.com (kms:GenerateDataKey*, kms:Decrypt) in the policy of a customer managed key.",
+    "{1} は {0} で暗号化されています。カスタマーマネージドキーのキーポリシーで s3.amazonaws.com に kms:GenerateDataKey* と "
+    "kms:Decrypt を許可してください。",
+)
+_NEEDS_A_PERSON = Text("{} needs a person: {}", "{} は人の判断が必要です。{}")
+
+
 def _only_if(document: Json, wanted: Json, scope: Scope) -> Json:
     """Return the document as it is, or raise `Refused` with what a person has to mend first."""
     for name, param in known(wanted).items():
         for one in PREDICATES[name].judge(scope.find("."), param, scope):
             if one.unread is None:
-                said = one.note.en if one.note else f"{one.found} stands where {one.wanted} is wanted."
-                raise Refused("Manual", f"{one.route}: {said}")
+                said = one.note or _STANDS.fill(one.found, one.wanted)
+                raise Refused("Manual", _AT.fill(one.route, said))
     return document
 
 
@@ -52,8 +62,7 @@ def _use_sse_sqs(document: Json, _wanted: Json, scope: Scope) -> Json:
     if not key:
         return document
     if scope.me.node.kind != "sqs.queue" or key.rpartition(":")[2] != "alias/aws/sqs":
-        sentence = "admit s3.amazonaws.com (kms:GenerateDataKey*, kms:Decrypt) in the policy of a customer managed key."
-        raise Refused("Manual", f"{key} encrypts the {scope.me.node.kind}: {sentence}")
+        raise Refused("Manual", _ADMIT_S3.fill(key, scope.me.node.kind))
     return {**mapping(document, "the attributes"), "KmsMasterKeyId": "", "SqsManagedSseEnabled": "true"}
 
 
@@ -63,7 +72,8 @@ def _decline(lacking: Iterable[Refusal], side: Side, *, granted: bool = False) -
         decision = one.decision
         mistaken = side == "resource" and decision.request.service == "sts" and _bound(one)
         if decision.effect == "explicit_deny" or granted or mistaken:
-            raise Refused("Manual", f"{one.ask.action} needs a person: {decision.explain}")
+            explained = Text(decision.explain, decision.explain_ja)
+            raise Refused("Manual", _NEEDS_A_PERSON.fill(one.ask.action, explained))
 
 
 def _bound(refusal: Refusal) -> bool:

@@ -27,15 +27,23 @@ def merged(document: Json, wanted: Mapping[str, Json], leaf: Combine | None = No
     return result
 
 
+_HOLDS_MORE = Text(
+    "{} holds more than the fix knows of, so it is not replaced.", "{} には想定外の内容が含まれるため、置き換えません。"
+)
+_NO_NUMBER = Text("{} is not a number that can be raised.", "{} は数値でないため、引き上げられません。")
+_ALIKE = Text("{} has {} items that {} cannot tell apart.", "{0} に、{2} では区別できない項目が {1} 件あります。")
+_NO_LIST = Text("{} is not a list, so its items cannot be edited.", "{} はリストではないため、項目を編集できません。")
+
+
 def _set(current: Json, value: Json, route: str) -> Json:
     if isinstance(current, Mapping) or (isinstance(current, list) and current and current != value):
-        raise Refused("CannotExpress", f"{route} holds more than the fix knows of, so it is not replaced.")
+        raise Refused("CannotExpress", _HOLDS_MORE.fill(route))
     return value
 
 
 def _raise(current: Json, value: Json, route: str) -> Json:
     if not _is_number(value) or not (current is None or _is_number(current)):
-        raise Refused("CannotExpress", f"{route} is not a number that can be raised.")
+        raise Refused("CannotExpress", _NO_NUMBER.fill(route))
     return value if current is None else max(current, value)
 
 
@@ -58,8 +66,7 @@ def _put_item(document: Json, wanted: Json, _scope: Scope) -> Json:
     items = items_at(document, param["list"])
     found = [index for index, one in enumerate(items) if all(_at(one, key) == _at(item, key) for key in keys)]
     if len(found) > 1:
-        said = " and ".join(keys) or "no key"
-        raise Refused("CannotExpress", f"{param['list']} has {len(found)} items that {said} cannot tell apart.")
+        raise Refused("CannotExpress", _ALIKE.fill(param["list"], len(found), ", ".join(keys) or "-"))
     if found:
         items[found[0]] = merged(items[found[0]], item)
     else:
@@ -95,7 +102,7 @@ def items_at(document: Json, route: str) -> list[Json]:
     if value is None:
         return []
     if not isinstance(value, list | tuple):
-        raise Refused("CannotExpress", f"{route} is not a list, so its items cannot be edited.")
+        raise Refused("CannotExpress", _NO_LIST.fill(route))
     return list(value)
 
 

@@ -37,6 +37,13 @@ class Edit:
     needs: Callable[[Json, str], Iterable[str]] = needs_nothing
 
 
+_NO_MAPPING = "編集の対象がマッピングではないため、編集できません。"
+_ITS_PARAMETER = Text("its parameter", "パラメーター")
+_NO_VALUE = Text(
+    "the fix needs a value for {}, and the pipeline has none.", "修正に必要な {} の値が、パイプラインにありません。"
+)
+
+
 def mapping(document: Json, what: str) -> dict[str, Json]:
     """Return a copy of a document that must be a mapping (an empty one when nothing is configured).
 
@@ -47,7 +54,7 @@ def mapping(document: Json, what: str) -> dict[str, Json]:
     if isinstance(document, Unread):
         raise NotRead(what, document)
     if not isinstance(document, Mapping):
-        raise Refused("CannotExpress", f"{what} is not a mapping, so it cannot be edited.")
+        raise Refused("CannotExpress", Text(f"{what} is not a mapping, so it cannot be edited.", _NO_MAPPING))
     return dict(document)
 
 
@@ -61,9 +68,7 @@ def listed(value: Json) -> list[Json]:
 def known(wanted: Json, route: str = "") -> Json:
     """Return the parameter when all its values are there; raises `Refused` naming the first that has none."""
     if wanted is None:
-        raise Refused(
-            "CannotExpress", f"the fix needs a value for {route or 'its parameter'}, and the pipeline has none."
-        )
+        raise Refused("CannotExpress", _NO_VALUE.fill(route or _ITS_PARAMETER))
     if isinstance(wanted, Mapping):
         return {key: known(part, f"{route}.{key}" if route else str(key)) for key, part in wanted.items()}
     if isinstance(wanted, list | tuple):

@@ -12,6 +12,14 @@ from auditor.scope import Scope
 
 _MOST_RULES = 1_000
 _FEWEST_DAYS = 7
+_TOO_SOON = Text(
+    "uploads are not aborted before {} days: a long export could still be running.",
+    "{} 日より短い期間でアップロードを中断する設定にはしません。長時間のエクスポートが実行中かもしれません。",
+).fill(_FEWEST_DAYS)
+_TOO_MANY = Text(
+    "the bucket has {} lifecycle rules, and S3 allows {}.",
+    "バケットのライフサイクルルールが {} 件あり、S3 の上限は {} 件です。",
+)
 
 
 def _add_lifecycle_rule(document: Json, wanted: Json, _scope: Scope) -> Json:
@@ -20,15 +28,13 @@ def _add_lifecycle_rule(document: Json, wanted: Json, _scope: Scope) -> Json:
     rules = [mapping(rule, "a lifecycle rule") for rule in listed(result.get("Rules"))]
     days = param["rule"]["AbortIncompleteMultipartUpload"]["DaysAfterInitiation"]
     if not isinstance(days, int) or days < _FEWEST_DAYS:
-        raise Refused(
-            "Manual", f"uploads are not aborted before {_FEWEST_DAYS} days: a long export could still be running."
-        )
+        raise Refused("Manual", _TOO_SOON)
     for index, rule in enumerate(rules):
         if rule.get("ID") == param["id"]:
             settled = {**merged(rule, param["rule"]), "Status": "Enabled"}
             return document if settled == rule else {**result, "Rules": [*rules[:index], settled, *rules[index + 1 :]]}
     if len(rules) >= _MOST_RULES:
-        raise Refused("TooLarge", f"the bucket has {len(rules):,} lifecycle rules, and S3 allows {_MOST_RULES:,}.")
+        raise Refused("TooLarge", _TOO_MANY.fill(f"{len(rules):,}", f"{_MOST_RULES:,}"))
     return {**result, "Rules": [*rules, _rule(rules, param)]}
 
 

@@ -103,9 +103,26 @@ def _widen_filter(document: Json, wanted: Json, _scope: Scope) -> Json:
     return _with_entry(result, wish.to, len(entries), _new_entry(wish))
 
 
+_FIFO = Text(
+    "{} is FIFO, and S3 does not deliver to FIFO queues and topics.",
+    "{} は FIFO です。S3 は FIFO のキューやトピックに通知できません。",
+)
+_NO_TARGET = Text(
+    "{} is no function, queue or topic, so S3 cannot notify it.",
+    "{} は関数・キュー・トピックのいずれでもないため、S3 から通知できません。",
+)
+_PREFIX, _WHOLE = Text("the prefix “{}”", "プレフィックス「{}」"), Text("the whole bucket", "バケット全体")
+_OVERLAP = Text(
+    "another entry ({}, {}) already takes {}, and S3 refuses overlapping entries: fan out through SNS or EventBridge, or "
+    "change that entry to add {}.",
+    "別の設定（{}、{}）がすでに {} を受け取っており、重複する設定は S3 に拒否されます。SNS か EventBridge で分配するか、"
+    "その設定を変更して {} を追加してください。",
+)
+
+
 def _wish(param: Mapping[str, Json]) -> _Wish:
     if param["to"].endswith(".fifo"):
-        raise Refused("Manual", f"{param['to']} is FIFO, and S3 does not deliver to FIFO queues and topics.")
+        raise Refused("Manual", _FIFO.fill(param["to"]))
     area = Area(param.get("prefix", ""), param.get("suffix", ""))
     return _Wish(param["to"], tuple(listed(param.get("events"))), area, "suffix" not in param)
 
@@ -117,7 +134,7 @@ def _service(arn: str) -> str:
 def _place_of(to: str) -> tuple[str, str]:
     service = _service(to)
     if service not in _LISTS:
-        raise Refused("CannotExpress", f"{to} is no function, queue or topic, so S3 cannot notify it.")
+        raise Refused("CannotExpress", _NO_TARGET.fill(to))
     return _LISTS[service]
 
 
@@ -147,12 +164,8 @@ def _refuse_overlap(entry: Mapping[str, Json], to: str, others: Iterable[Mapping
             if any(_meet(event, one) for one in listed(other.get("Events")))
         ]
         if events and area.overlaps(area_of(other)):
-            where = f"the prefix “{area_of(other).prefix}”" if area_of(other).prefix else "the whole bucket"
-            raise Refused(
-                "WouldOverlap",
-                f"another entry ({_destination(other)}, {where}) already takes {events[0]}, and S3 refuses overlapping "
-                f"entries: fan out through SNS or EventBridge, or change that entry to add {to}.",
-            )
+            where = _PREFIX.fill(area_of(other).prefix) if area_of(other).prefix else _WHOLE
+            raise Refused("WouldOverlap", _OVERLAP.fill(_destination(other), where, events[0], to))
 
 
 def _all(document: Mapping[str, Json]) -> list[Mapping[str, Json]]:

@@ -14,18 +14,36 @@ from auditor.scope import Scope
 VERSION = "2012-10-17"
 
 _INLINE_CHARACTERS = 10_240
-_LIMITS: Mapping[str, tuple[str, int]] = {
-    "s3": ("a bucket policy", 20_480),
-    "sqs": ("a queue policy", 8_192),
-    "sns": ("a topic policy", 30_720),
-    "kms": ("a key policy", 32_768),
-    "lambda": ("a function policy", 20_480),
-    "dynamodb": ("a table policy", 20_480),
-    "sts": ("a trust policy", 2_048),
+_LIMITS: Mapping[str, tuple[Text, int]] = {
+    "s3": (Text("a bucket policy", "バケットポリシー"), 20_480),
+    "sqs": (Text("a queue policy", "キューポリシー"), 8_192),
+    "sns": (Text("a topic policy", "トピックポリシー"), 30_720),
+    "kms": (Text("a key policy", "キーポリシー"), 32_768),
+    "lambda": (Text("a function policy", "関数ポリシー"), 20_480),
+    "dynamodb": (Text("a table policy", "テーブルポリシー"), 20_480),
+    "sts": (Text("a trust policy", "信頼ポリシー"), 2_048),
 }
 _TRUST_QUOTA = 4_096
 _STATEMENTS: Mapping[str, int] = {"sqs": 20, "sns": 100}
 _DELIVERY: Mapping[str, str] = {"lambda": "lambda:InvokeFunction", "sqs": "sqs:SendMessage", "sns": "sns:Publish"}
+
+
+_OLD_VERSION = Text(
+    "the policy has the old Version, in which the fix's ${…} would be plain text.",
+    "ポリシーの Version が古く、修正に使う ${…} がただの文字列として扱われます。",
+)
+_BY_POLICY_ONLY = Text(
+    "nothing is granted on {}: S3 delivers to functions, queues and topics by policy only.",
+    "{} には許可を追加しません。S3 からの通知をポリシーで許可できるのは関数・キュー・トピックだけです。",
+)
+_BYTES = Text("{} of {} bytes would pass AWS's limit of {}.", "{}が {} バイトになり、AWS の上限 {} を超えます。")
+_MANY_STATEMENTS = Text(
+    "{} of {} statements would pass AWS's limit of {}.", "{}のステートメントが {} 個になり、AWS の上限 {} を超えます。"
+)
+_INLINE = Text(
+    "inline policies of {} characters would pass IAM's limit of {} for a role.",
+    "インラインポリシーが合計 {} 文字になり、IAM ロールの上限 {} 文字を超えます。",
+)
 
 
 def _put_statements(document: Json, wanted: Json, _scope: Scope) -> Json:
@@ -53,9 +71,7 @@ def with_statements(policy: Json, wanted: Iterable[Statement], others: Iterable[
         actions, resources = missing(statement, [*held, *elsewhere])
         if actions:
             if policy and policy.get("Version") != VERSION and "${" in json.dumps(statement):
-                raise Refused(
-                    "CannotExpress", "the policy has the old Version, in which the fix's ${…} would be plain text."
-                )
+                raise Refused("CannotExpress", _OLD_VERSION)
             policy = _with(policy, held, narrowed(statement, actions, resources), statement)
     return policy
 
@@ -118,9 +134,7 @@ def _permit_service(document: Json, wanted: Json, scope: Scope) -> Json:
     service = resource.split(":")[2] if resource.count(":") >= 5 else ""
     action = param.get("action") or _DELIVERY.get(service)
     if action is None:
-        raise Refused(
-            "Manual", f"nothing is granted on {resource}: S3 delivers to functions, queues and topics by policy only."
-        )
+        raise Refused("Manual", _BY_POLICY_ONLY.fill(resource))
     condition: dict[str, Json] = {"ArnLike": {"aws:SourceArn": param["source_arn"]}}
     if "source_account" in param:
         condition["StringEquals"] = {"aws:SourceAccount": param["source_account"]}
@@ -149,20 +163,17 @@ def _sized(before: Json, after: Json) -> Json:
         if service == "sts" and _compact(before) > limit:
             limit = _TRUST_QUOTA
         if size > limit and after != before:
-            raise Refused("TooLarge", f"{what} of {size:,} bytes would pass AWS's limit of {limit:,}.")
+            raise Refused("TooLarge", _BYTES.fill(what, f"{size:,}", f"{limit:,}"))
         most = _STATEMENTS.get(service, len(held))
         if len(held) > most and after != before:
-            raise Refused("TooLarge", f"{what} of {len(held)} statements would pass AWS's limit of {most}.")
+            raise Refused("TooLarge", _MANY_STATEMENTS.fill(what, len(held), most))
     return after
 
 
 def _within_role_quota(before: Mapping[str, Json], after: Mapping[str, Json]) -> Mapping[str, Json]:
     size = sum(len("".join(json.dumps(policy, ensure_ascii=False).split())) for policy in after.values())
     if size > _INLINE_CHARACTERS and after != before:
-        sentence = (
-            f"inline policies of {size:,} characters would pass IAM's limit of {_INLINE_CHARACTERS:,} for a role."
-        )
-        raise Refused("TooLarge", sentence)
+        raise Refused("TooLarge", _INLINE.fill(f"{size:,}", f"{_INLINE_CHARACTERS:,}"))
     return after
 
 

@@ -13,6 +13,18 @@ from auditor.scope import Scope, walk
 _EDITS: Mapping[str, Edit] = {row.name: row for row in REPLICATION}
 _AMEND = _EDITS["amend_replication_rule"]
 _OVER = frozenset({"Cancelled", "Cancelling", "Failed", "Failing", "Complete"})
+_OTHER_RULES = Text(
+    "the bucket replicates as {}, and a bucket has one replication role: {} would serve the rules for other destinations, too.",
+    "バケットのレプリケーションロールは {} です。ロールは 1 つしか設定できず、{} に変えると他の送信先のルールにも影響します。",
+)
+_DECLARE_KEY = Text(
+    "declare `destination_key`: an enabled symmetric customer managed key in the destination's Region.",
+    "`destination_key` に、送信先リージョンの有効な対称カスタマーマネージドキーを宣言してください。",
+)
+_NO_REGION = Text(
+    "the bucket's Region is not known, and a batch job lives in it.",
+    "バッチジョブはバケットのリージョンに作りますが、そのリージョンが分かりません。",
+)
 
 
 def _start_replication(document: Json, wanted: Json, scope: Scope) -> Json:
@@ -41,8 +53,7 @@ def _as_declared(document: Json, param: Mapping[str, Json]) -> Json:
     if any(walk(rule, ("Destination", "Bucket")) != param["destination"] for rule in rules):
         raise Refused(
             "Manual",
-            f"the bucket replicates as {document.get('Role')}, and a bucket has one replication role: {param['role']} would "
-            "serve the rules for other destinations, too.",
+            _OTHER_RULES.fill(document.get("Role"), param["role"]),
         )
     return {**document, "Role": param["role"]}
 
@@ -83,7 +94,7 @@ def _usable_key(wanted: Json, scope: Scope) -> str:
     if not wanted.get("key") or not ready or walk(described, ("KeySpec",)) not in {None, "SYMMETRIC_DEFAULT"}:
         raise Refused(
             "Manual",
-            "declare `destination_key`: an enabled symmetric customer managed key in the destination's Region.",
+            _DECLARE_KEY,
         )
     return str(wanted["key"])
 
@@ -123,7 +134,7 @@ def _add_replication_job(document: Json, wanted: Json, _scope: Scope) -> Json:
         if same and one.get("Status") not in _OVER:
             return document
     if "Region" not in held:
-        raise Refused("CannotExpress", "the bucket's Region is not known, and a batch job lives in it.")
+        raise Refused("CannotExpress", _NO_REGION)
     return {**held, "Jobs": [*listed(held.get("Jobs")), job]}
 
 

@@ -19,7 +19,7 @@ REASONS: Mapping[str, Text] = MappingProxyType(
             "It grants or rewires, and only safe fixes were asked for.",
             "権限の付与や配線の変更を含みますが、安全な修正だけが求められています。",
         ),
-        "waived": Text("It is accepted by a waiver.", "ウェイバーで受け入れられています。"),
+        "waived": Text("It is accepted by a waiver.", "適用除外として受け入れられています。"),
         "unread": Text("What it would change could not be read.", "変更対象を読み取れませんでした。"),
         "refused": Text("The fix does not fit what is configured.", "現在の設定には適用できません。"),
         "limit": Text("The run's limit of changes was reached.", "この実行で許される変更数に達しました。"),
