@@ -139,7 +139,8 @@ def _parts(value: Json, schema: Json, path: Path) -> Iterator[tuple[Path, list[t
     """Yield the places of a parameter, each with the values to try there; the first one that is allowed is used."""
     if isinstance(value, Mapping):
         for key, part in value.items():
-            yield (*path, key), [(f"that `{key}` is gone", _GONE)]
+            if part != _default(schema, key):  # what is the default changes nothing by going
+                yield (*path, key), [(f"that `{key}` is gone", _GONE)]
             yield from _parts(part, schema, (*path, key))
     elif isinstance(value, list):
         for index, part in enumerate(value):
@@ -154,6 +155,12 @@ def _parts(value: Json, schema: Json, path: Path) -> Iterator[tuple[Path, list[t
     elif isinstance(value, str):
         others = [_NOWHERE] if _open(value) else [*_siblings(value, schema), f"{value}x"]
         yield path, [(f"`{other}` for `{value}`", other) for other in others]
+
+
+def _default(schema: Json, key: str) -> Json:
+    """Return the default that a schema gives to a key of a mapping; a value of its own when there is none."""
+    known = schema.get("properties", {}).get(key) if isinstance(schema, Mapping) else None
+    return known["default"] if isinstance(known, Mapping) and "default" in known else _GONE
 
 
 def _siblings(value: str, schema: Json) -> Iterator[str]:

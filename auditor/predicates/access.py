@@ -45,7 +45,7 @@ ACCESS = (
             "type": "object",
             "properties": {
                 "calls": {"anyOf": [_NAME, {"type": "array", "items": _NAME, "minItems": 1}]},
-                "side": {"enum": ["caller", "resource", "both"]},
+                "side": {"enum": ["caller", "resource", "both"], "default": "both"},
             },
             "required": ["calls"],
             "additionalProperties": False,
