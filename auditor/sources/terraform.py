@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from auditor.model import Pipeline, Snapshot
+from auditor.sources import terraform_configuration
 from auditor.sources import terraform_nodes as nodes
 from auditor.sources.terraform_nodes import Located
 from auditor.sources.terraform_picture import Picture
@@ -35,7 +36,8 @@ def read(
     files = [file] if isinstance(file, Path) else list(file)
     listed = list(pipelines)
     accounts = {node.account.id: node.account for pipeline in listed for node in pipeline.nodes.values()}
-    made = nodes.index(world([load(one) for one in files], accounts))
+    configuration = terraform_configuration.load(Path(options.terraform_dir)) if options.terraform_dir else None
+    made = nodes.index(world([load(one) for one in files], accounts, configuration))
     source = ", ".join(f"terraform:{path}" for path in files)
     found = {
         pipeline.name: {name: nodes.locate(node, made) for name, node in pipeline.nodes.items()} for pipeline in listed

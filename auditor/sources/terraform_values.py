@@ -9,6 +9,8 @@ from functools import partial
 from auditor.kinds.parts import Part
 from auditor.kinds.terraform import KIND_OF
 from auditor.model import EMPTY, Account, Json, Unread
+from auditor.scope import first_unread
+from auditor.sources.terraform_configuration import Evaluator
 from auditor.sources.terraform_documents import document
 from auditor.sources.terraform_names import IDENTITIES, filled, stand_in
 from auditor.sources.terraform_plan import Instance
@@ -33,7 +35,12 @@ _ARNS = frozenset(
     }
 )  # fmt: skip
 _ROLE_ARNS = frozenset({"aws_s3_bucket", "aws_s3_bucket_replication_configuration", "aws_lambda_function"})
-_SETS = frozenset({"rules", "replica", "inline_policy", "grant", "transition", "noncurrent_version_transition"})
+_SETS = frozenset(
+    {
+        "rules", "replica", "inline_policy", "grant", "transition", "noncurrent_version_transition", "principals",
+        "not_principals", "condition",
+    }
+)  # fmt: skip
 _DOCUMENTS = frozenset({"policy", "assume_role_policy"})
 _JSON = frozenset({"json", "minified_json", "policy", "assume_role_policy"})
 _OWN_NAMES = {"aws_s3_bucket": "bucket", "aws_lambda_function": "function_name"}
@@ -68,6 +75,8 @@ class View:
         self._attributes: dict[tuple[Instance, str], Json] = {}
         self._names: dict[Instance, str | Unread | None] = {}
         self._under_way: set[tuple[Instance, str]] = set()
+        self._arguments: dict[Instance, Mapping[str, Json] | None] = {}
+        self._evaluators: dict[str, Evaluator] = {}
 
     def given_name(self, instance: Instance) -> str | Unread | None:
         """Return the name that AWS will know; why it is not known, or `None` where the provider makes one up."""
@@ -146,9 +155,24 @@ class View:
             found = self._follows(instance, name)
             if found is not None:
                 return found
+        if self.world.configuration is not None and first_unread(value) is not None:
+            arguments = self._configured(instance)
+            value = overlaid(value, arguments.get(name), name) if arguments is not None else value
         block = self.world.block(instance)
         expression = block.expressions.get(name) if block is not None else None
         return self._filled(instance, (name,), value, expression)
+
+    def _configured(self, instance: Instance) -> Mapping[str, Json] | None:
+        """Return what the configuration's own files give to an instance."""
+        if instance not in self._arguments:
+            self._arguments[instance] = None
+            plan = self.world.plan_of[instance]
+            if plan.file not in self._evaluators:
+                assert self.world.configuration is not None
+                made = Evaluator(self.world.configuration, plan, self.world.by_block, self)
+                self._evaluators[plan.file] = made
+            self._arguments[instance] = self._evaluators[plan.file].arguments(instance)
+        return self._arguments[instance]
 
     def _follows(self, instance: Instance, name: str) -> Json:
         """Return what an attribute must be because of others; `None` when nothing follows."""
@@ -269,6 +293,42 @@ class View:
         if isinstance(value, list):
             return Part([self._placed(instance, one, (*path, Key(index))) for index, one in enumerate(value)], place)
         return Part(value, place)
+
+
+def overlaid(value: Json, written: Json, name: str = "") -> Json:
+    """Return a plan's value with what it does not know yet as the configuration's own expressions tell it."""
+    if isinstance(value, Unread):
+        known = value.reason == LATER and written is not None
+        return written if known and not (isinstance(written, Unread) and written.reason != "Sensitive") else value
+    if isinstance(value, Mapping) and isinstance(written, Mapping):
+        return {key: overlaid(part, written.get(key), str(key)) for key, part in value.items()}
+    if isinstance(value, list) and isinstance(written, list) and len(value) == len(written):
+        if not any(isinstance(one, Mapping | list) for one in value):
+            known_items = [one for one in value if not isinstance(one, Unread)]
+            return written if all(one in written for one in known_items) else value
+        return [overlaid(one, _written(index, one, written, name), name) for index, one in enumerate(value)]
+    return value
+
+
+def _written(index: int, value: Json, written: list[Json], name: str) -> Json:
+    """Return the written block that a block of the plan comes from: Terraform keeps some as sets, in another order."""
+    if name not in _SETS:
+        return written[index] if _fits(written[index], value) else None
+    alike = [one for one in written if _fits(one, value)]
+    return alike[0] if alike and all(one == alike[0] for one in alike) else None
+
+
+def _fits(written: Json, value: Json) -> bool:
+    """Tell whether what is written may be what the plan has: all that both tell is the same."""
+    if isinstance(written, Unread) or isinstance(value, Unread) or written is None or value in (None, ""):
+        return True
+    if isinstance(written, Mapping) and isinstance(value, Mapping):
+        return all(_fits(part, value.get(key)) for key, part in written.items())
+    if isinstance(written, list) and isinstance(value, list):
+        return len(written) == len(value) and all(any(_fits(one, two) for two in value) for one in written)
+    if isinstance(written, Mapping | list) or isinstance(value, Mapping | list):
+        return False
+    return str(written).lower() == str(value).lower()
 
 
 def _inside(value: Json, step: str | int) -> Json:

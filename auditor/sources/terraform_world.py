@@ -9,6 +9,7 @@ from itertools import chain
 
 from auditor.errors import Place
 from auditor.model import EMPTY, Account, Json
+from auditor.sources.terraform_configuration import Configuration
 from auditor.sources.terraform_names import IDENTITIES
 from auditor.sources.terraform_plan import Block, Instance, Plan
 from auditor.sources.terraform_references import Step, Where
@@ -22,6 +23,7 @@ class World:
 
     plans: tuple[Plan, ...]
     accounts: Accounts
+    configuration: Configuration | None = None
     by_address: dict[str, list[Instance]] = field(default_factory=lambda: defaultdict(list))
     by_block: dict[tuple[str, str], list[Instance]] = field(default_factory=lambda: defaultdict(list))
     by_name: dict[tuple[str, str], list[Instance]] = field(default_factory=lambda: defaultdict(list))
@@ -39,9 +41,10 @@ class World:
         """Return where the references of an instance's block stand."""
         return Where(self.plan_of[instance], instance.module, instance.key)
 
-    def place(self, instance: Instance, _path: tuple[Step, ...] = ()) -> Place:
-        """Return where an attribute of an instance is configured."""
-        return Place(f"{self.plan_of[instance].file} {instance.address}")
+    def place(self, instance: Instance, path: tuple[Step, ...] = ()) -> Place:
+        """Return where an attribute of an instance is configured: in its file, else the plan's file and the address."""
+        found = self.configuration.place(instance, path) if self.configuration is not None else None
+        return found or Place(f"{self.plan_of[instance].file} {instance.address}")
 
     def tell(self, instance: Instance, account: str, region: str) -> None:
         """Remember that an instance, and so its provider, belongs to an account and Region."""
@@ -87,9 +90,9 @@ class World:
 _GLOBAL = frozenset({"aws_iam_role", "aws_iam_policy"})
 
 
-def world(plans: Iterable[Plan], accounts: Accounts) -> World:
+def world(plans: Iterable[Plan], accounts: Accounts, configuration: Configuration | None = None) -> World:
     """Return the plans as one world. Of several that have one address, each keeps its own."""
-    made = World(tuple(plans), accounts)
+    made = World(tuple(plans), accounts, configuration)
     for plan in made.plans:
         for instance in chain(plan.instances, plan.gone):
             made.plan_of[instance] = plan
