@@ -14,6 +14,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from auditor import __version__
 from auditor.aws.refusals import DENIALS, Hope, refused
+from auditor.aws.straight import Straight
 from auditor.errors import Refused
 from auditor.kinds.facet import Ask, Call
 from auditor.model import Account, Json, Usage
@@ -132,6 +133,7 @@ class _Door:
         self._session: Any = None
         self._source: Any = None
         self._clients: dict[tuple[str, str, bool], Any] = {}
+        self._ways: dict[tuple[str, str], Straight] = {}
         self._checked = threading.Lock()
         self._known = False
         self._wrong: Refused | None = None
@@ -172,7 +174,9 @@ class _Door:
 
     def _once(self, call: Call, region: str, *, writes: bool) -> Json:
         try:
-            answer = self._method(call, region, writes=writes)(**call.params)
+            answer = None if writes else self._straight(call, call.region or region).call(call.operation, call.params)
+            if answer is None:
+                answer = self._method(call, region, writes=writes)(**call.params)
         except Exception as error:  # noqa: BLE001 - nothing raw passes the door
             raise _Failure(*refused(error, call, self._secrets())) from None
         return plain({name: value for name, value in answer.items() if name != "ResponseMetadata"})
@@ -192,6 +196,15 @@ class _Door:
         if call.operation not in client.meta.service_model.operation_names:
             raise ParamValidationError(report=f"{call.service} has no {call.operation}")
         return getattr(client, xform_name(call.operation))
+
+    def _straight(self, call: Call, region: str) -> Straight:
+        found = self._ways.get((call.service, region))
+        if found is None:
+            client = self._client(call.service, region, writes=False)
+            found = self._ways.setdefault(
+                (call.service, region), Straight(client, self._aws.counts.sent, _must_make_sense)
+            )
+        return found
 
     def _client(self, service: str, region: str, *, writes: bool) -> Any:
         key = (service, region, writes)
@@ -251,14 +264,22 @@ class _Door:
             max_pool_connections=self._aws.concurrency,
             parameter_validation=validate,
             user_agent_extra=f"auditor/{__version__}",
-            s3={"us_east_1_regional_endpoint": "regional"},
+            s3=self._s3(),
         )
+
+    def _s3(self) -> dict[str, str]:
+        """Return how S3 is addressed: by path, for one host then serves all buckets of a Region, unless the profile says how."""
+        said = self._session.get_scoped_config().get("s3") if self._session else None
+        chosen = isinstance(said, Mapping) and not said.keys().isdisjoint(
+            {"addressing_style", "use_accelerate_endpoint"}
+        )
+        return {"us_east_1_regional_endpoint": "regional", **({} if chosen else {"addressing_style": "path"})}
 
     def close(self) -> None:
         """Close the connections of all clients."""
         with self._lock:
-            for client in self._clients.values():
-                client.close()
+            for door in (*self._ways.values(), *self._clients.values()):
+                door.close()
 
 
 class _Failure(Exception):
