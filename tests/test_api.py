@@ -26,7 +26,9 @@ def world(tmp_path, monkeypatch):
             return plain_client(service, account, region, server.url)
 
         build_golden(client)
-        client("dynamodb", "111122223333", "ap-northeast-1").update_table(TableName="my-table", DeletionProtectionEnabled=False)
+        client("dynamodb", "111122223333", "ap-northeast-1").update_table(
+            TableName="my-table", DeletionProtectionEnabled=False
+        )
         client("s3", "444455556666", "ap-northeast-1").put_bucket_policy(
             Bucket="orders-analytics", Policy=_without_denials(client)
         )
@@ -57,14 +59,19 @@ def test_the_documentation_is_true(world, name):
     assert ">>>" in text
     test = doctest.DocTestParser().get_doctest(text, vars(auditor).copy(), name or "auditor", auditor.__file__, 0)
     said = []
-    assert doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test, out=said.append).failed == 0, "".join(said)
+    assert doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test, out=said.append).failed == 0, (
+        "".join(said)
+    )
 
 
 def test_what_is_wrong_in_files_is_said_with_its_place(tmp_path):
     (tmp_path / "p.yaml").write_text(PIPELINE.replace("version: 1", "version: 2"), encoding="utf-8")
     with pytest.raises(InputError) as caught:
         auditor.load(tmp_path / "p.yaml", rules=[tmp_path / "none"])
-    assert [(Path(one.place.file).name, one.place.line) for one in caught.value.mistakes] == [("none", 0), ("p.yaml", 1)]
+    assert [(Path(one.place.file).name, one.place.line) for one in caught.value.mistakes] == [
+        ("none", 0),
+        ("p.yaml", 1),
+    ]
     (tmp_path / "p.yaml").write_text(PIPELINE, encoding="utf-8")
     with pytest.raises(UsageError, match="No rule is left to judge by"):
         auditor.load(tmp_path / "p.yaml", select=["low"], min_severity="critical")
@@ -85,7 +92,9 @@ def test_every_function_is_typed_and_documented():
 
 def test_importing_it_imports_nothing_costly():
     code = "import auditor, sys; print(sorted(m for m in sys.modules if m.partition('.')[0] in ('auditor', 'boto3', 'botocore', 'yaml', 'jsonschema')))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(auditor.__file__).parents[1])
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(auditor.__file__).parents[1]
+    )
     assert done.stdout.strip() == "['auditor']"
 
 

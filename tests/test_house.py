@@ -65,7 +65,11 @@ def test_every_word_of_the_language_is_used_by_a_rule_or_has_a_test():
         for path in (ROOT / "tests").rglob("*")
         if path.suffix in {".py", ".yaml"} and path.name != "test_house.py" and path.is_file()
     )
-    unused = [row.name for row, _ in WORDS if not re.search(rf"\b{row.name}\b", rules) and not re.search(rf"\b{row.name}\b", tests)]
+    unused = [
+        row.name
+        for row, _ in WORDS
+        if not re.search(rf"\b{row.name}\b", rules) and not re.search(rf"\b{row.name}\b", tests)
+    ]
     assert unused == []
 
 
@@ -83,7 +87,12 @@ def rows_of(package, sort):
 
 @pytest.mark.parametrize(
     ("package", "sort", "table"),
-    [("predicates", Predicate, PREDICATES), ("edits", Edit, EDITS), ("kinds", Kind, KINDS), ("render", Format, FORMATS)],
+    [
+        ("predicates", Predicate, PREDICATES),
+        ("edits", Edit, EDITS),
+        ("kinds", Kind, KINDS),
+        ("render", Format, FORMATS),
+    ],
     ids=["predicates", "edits", "kinds", "formats"],
 )
 def test_no_row_of_a_family_is_forgotten_in_its_table(package, sort, table):
@@ -99,7 +108,9 @@ def test_every_facet_says_what_it_is_and_what_reading_it_takes(kind, facet):
     assert japanese(facet.doc.ja)
     assert japanese(kind.doc.ja)
     assert facet.permissions or not facet.calls
-    assert all(re.fullmatch(r"[a-z0-9-]+:[A-Z][A-Za-z]+", action) for action in (*facet.permissions, *facet.write_permissions))
+    assert all(
+        re.fullmatch(r"[a-z0-9-]+:[A-Z][A-Za-z]+", action) for action in (*facet.permissions, *facet.write_permissions)
+    )
     assert all(re.fullmatch(r"[a-z0-9-]+:[A-Z][A-Za-z0-9]+", call) for call in facet.calls)
     assert bool(facet.write) == bool(facet.write_permissions)
 
@@ -118,7 +129,9 @@ def test_the_schema_of_rules_is_current():
     written = (ROOT / "rules" / "schema" / "rule.json").read_text(encoding="utf-8")
     assert written == as_text(rule_schema()), "make it anew: auditor rules schema -o rules/schema/rule.json"
     for name in ("rule", "pack", "pipeline"):
-        Draft202012Validator.check_schema(json.loads((ROOT / "rules" / "schema" / f"{name}.json").read_text(encoding="utf-8")))
+        Draft202012Validator.check_schema(
+            json.loads((ROOT / "rules" / "schema" / f"{name}.json").read_text(encoding="utf-8"))
+        )
 
 
 @pytest.mark.parametrize("path", MODULES, ids=NAMES)
@@ -165,7 +178,11 @@ def test_no_text_is_without_its_twin():
 
 def test_every_rule_is_told_in_both_languages():
     for rule in RULES:
-        texts = [rule.title, rule.why, *([part for part in (rule.fix.cost, rule.fix.steps) if part] if rule.fix else [])]
+        texts = [
+            rule.title,
+            rule.why,
+            *([part for part in (rule.fix.cost, rule.fix.steps) if part] if rule.fix else []),
+        ]
         assert all(text.en and japanese(text.ja) for text in texts), rule.id
         assert not any(re.search(r"[\u3040-\u9fff] [\u3040-\u9fff]", text.ja) for text in texts), rule.id
 
@@ -191,12 +208,16 @@ def test_nothing_is_called_by_a_word_that_says_nothing():
 
 
 def test_nothing_speaks_of_the_machine_it_was_written_on():
-    places = [f"/{first}/{second}" for first, second in (("work", "main"), ("work", "shared"), ("root", ""), ("home", "runner"))]
+    places = [
+        f"/{first}/{second}"
+        for first, second in (("work", "main"), ("work", "shared"), ("root", ""), ("home", "runner"))
+    ]
     told = [
         str(path.relative_to(ROOT))
         for folder in ("auditor", "rules", "reports", "tests")
         for path in (ROOT / folder).rglob("*")
-        if path.is_file() and path.suffix in {".py", ".yaml", ".yml", ".json", ".md", ".html", ".toml", ".css", ".txt", ".xml"}
+        if path.is_file()
+        and path.suffix in {".py", ".yaml", ".yml", ".json", ".md", ".html", ".toml", ".css", ".txt", ".xml"}
         if any(place in path.read_text(encoding="utf-8", errors="replace") for place in places)
     ]
     assert told == []

@@ -33,7 +33,9 @@ class Editor:
 
     def __init__(self, folder, *options):
         command = [sys.executable, "-m", "auditor", "lsp", "--lang", "en", *options]
-        self.process: subprocess.Popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder)
+        self.process: subprocess.Popen = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder
+        )
         self.folder = folder
         self.number = 0
         self.told = []
@@ -67,12 +69,19 @@ class Editor:
 
     def open(self, name, text):
         self.text = text
-        self.tell("textDocument/didOpen", textDocument={"uri": self.uri(name), "languageId": "yaml", "version": 1, "text": text})
+        self.tell(
+            "textDocument/didOpen",
+            textDocument={"uri": self.uri(name), "languageId": "yaml", "version": 1, "text": text},
+        )
         return self.diagnostics(name)
 
     def change(self, name, text, version=2):
         self.text = text
-        self.tell("textDocument/didChange", textDocument={"uri": self.uri(name), "version": version}, contentChanges=[{"text": text}])
+        self.tell(
+            "textDocument/didChange",
+            textDocument={"uri": self.uri(name), "version": version},
+            contentChanges=[{"text": text}],
+        )
         return self.diagnostics(name)
 
     def diagnostics(self, name):
@@ -89,12 +98,18 @@ class Editor:
         return {"line": line, "character": len(self.text[start:index].encode("utf-16-le")) // 2}
 
     def hover(self, name, needle, after=1):
-        answer = self.ask("textDocument/hover", textDocument={"uri": self.uri(name)}, position=self.position(needle, after))
+        answer = self.ask(
+            "textDocument/hover", textDocument={"uri": self.uri(name)}, position=self.position(needle, after)
+        )
         return answer and answer["contents"]["value"]
 
     def complete(self, name, needle):
         """Return what may stand at the end of a text: label to the text that is put there."""
-        where = self.position(needle, len(needle)) if self.text.count(needle) == 1 else self.position(self.text, len(self.text))
+        where = (
+            self.position(needle, len(needle))
+            if self.text.count(needle) == 1
+            else self.position(self.text, len(self.text))
+        )
         answer = self.ask("textDocument/completion", textDocument={"uri": self.uri(name)}, position=where)
         return {item["label"]: item["textEdit"] for item in answer["items"]}
 
@@ -122,7 +137,9 @@ def editor(tmp_path_factory):
 
 
 def said(found):
-    return [(one["range"]["start"]["line"] + 1, one["range"]["start"]["character"] + 1, one["message"]) for one in found]
+    return [
+        (one["range"]["start"]["line"] + 1, one["range"]["start"]["character"] + 1, one["message"]) for one in found
+    ]
 
 
 def test_a_right_rule_has_no_mistakes_and_what_no_test_notices_is_a_hint(editor):
@@ -142,7 +159,9 @@ def test_mistakes_are_underlined_while_they_are_typed(editor):
 
 
 def test_places_count_as_the_editor_counts(editor):
-    text = BASE.replace("name: kept", 'name: "🪣 kept"').replace("Versioning: {Status: Suspended}", 'Versioning: {MFADelete: "🪣", Status: Suspended}')
+    text = BASE.replace("name: kept", 'name: "🪣 kept"').replace(
+        "Versioning: {Status: Suspended}", 'Versioning: {MFADelete: "🪣", Status: Suspended}'
+    )
     (found,) = editor.open("base.yaml", text)
     line = text.split("\n")[found["range"]["start"]["line"]]
     assert found["message"].startswith("AWS never says this: MFADelete has no value '🪣'.")
@@ -163,8 +182,12 @@ def test_a_case_that_does_not_hold_is_a_mistake_at_the_case(editor):
 
 def test_a_pipeline_is_checked_and_a_waiver_of_no_rule_is_found(editor):
     assert editor.open("pipeline.yaml", PIPELINE) == []
-    text = PIPELINE.replace("rule: pitr-enabled", "rule: pitr-enable").replace("account: analytics", "account: analytic")
-    assert said(editor.change("pipeline.yaml", text)) == [(10, 35, "No account `analytic` is declared. Did you mean `analytics`?")]
+    text = PIPELINE.replace("rule: pitr-enabled", "rule: pitr-enable").replace(
+        "account: analytics", "account: analytic"
+    )
+    assert said(editor.change("pipeline.yaml", text)) == [
+        (10, 35, "No account `analytic` is declared. Did you mean `analytics`?")
+    ]
     text = PIPELINE.replace("rule: pitr-enabled", "rule: pitr-enable")
     assert said(editor.change("pipeline.yaml", text, version=3)) == [
         (12, 12, "No rule is called `pitr-enable`. Did you mean `pitr-enabled`?")
@@ -192,7 +215,10 @@ def test_closing_a_file_takes_back_what_was_said(editor):
     [
         ("at_least", ["not below this one", "Parameter: a number", "at_least: 7"]),
         ("merge", ["Sets the given fields"]),
-        ("Versioning.Status", ["`subject.Versioning.Status`: string (Enabled | Suspended)", "`s3:GetBucketVersioning`"]),
+        (
+            "Versioning.Status",
+            ["`subject.Versioning.Status`: string (Enabled | Suspended)", "`s3:GetBucketVersioning`"],
+        ),
         ("destination_bucket.Lifecycle", ["`destination_bucket.Lifecycle.Rules`: list"]),
         ("Status, one_of", ["`destination_bucket.Lifecycle.Rules[0].Status`: string (Enabled | Disabled)"]),
         ("intent.delete_markers", ["Whether a deletion in the source shall also hide the replica."]),
@@ -216,7 +242,9 @@ def test_hovering_explains_placeholders(editor):
 
 def test_hovering_explains_rules_and_accounts_in_pipelines(editor):
     editor.open("pipeline.yaml", PIPELINE)
-    assert editor.hover("pipeline.yaml", "pitr-enabled").startswith("# The exported table has point-in-time recovery on")
+    assert editor.hover("pipeline.yaml", "pitr-enabled").startswith(
+        "# The exported table has point-in-time recovery on"
+    )
     assert "id: `444455556666`" in editor.hover("pipeline.yaml", "analytics, name")
     assert "The DynamoDB table that is exported." in editor.hover("pipeline.yaml", "table:")
 
@@ -228,8 +256,18 @@ def test_hovering_explains_rules_and_accounts_in_pipelines(editor):
         ("at: Versioning.Status\n", "at: Versioning.", "Versioning.MFADelete", "Versioning.MFADelete"),
         ("at: Versioning.Status\n", "at: dest", "destination_bucket.", "destination_bucket."),
         ("at: Versioning.Status\n", "at: intent.", "intent.wake_on", "intent.wake_on"),
-        ("in: destination_bucket.Lifecycle.Rules\n", "in: destination_bucket.Life", "destination_bucket.Lifecycle", None),
-        ("{at: Status, one_of: [Enabled]}\n", "{at: NoncurrentVersionExpiration.", "NoncurrentVersionExpiration.NoncurrentDays", None),
+        (
+            "in: destination_bucket.Lifecycle.Rules\n",
+            "in: destination_bucket.Life",
+            "destination_bucket.Lifecycle",
+            None,
+        ),
+        (
+            "{at: Status, one_of: [Enabled]}\n",
+            "{at: NoncurrentVersionExpiration.",
+            "NoncurrentVersionExpiration.NoncurrentDays",
+            None,
+        ),
         ("{at: Status, one_of: [Enabled]}\n", "{at: Status, one_of: [", "Disabled", "Disabled"),
         ("{at: Status, one_of: [Enabled]}\n", "{at: Status, one", "one_of", "one_of: "),
         ("    equals: Enabled\n", "    equals: S", "Suspended", "Suspended"),
@@ -324,7 +362,12 @@ def paths(value, path=()):
             yield from paths(part, (*path, index))
 
 
-RULES = [file for area in shipped("rules").iterdir() if area.is_dir() and area.name not in {"schema", "templates"} for file in area.iterdir()]
+RULES = [
+    file
+    for area in shipped("rules").iterdir()
+    if area.is_dir() and area.name not in {"schema", "templates"}
+    for file in area.iterdir()
+]
 
 
 @pytest.mark.parametrize("file", RULES, ids=lambda file: file.name)

@@ -91,10 +91,15 @@ def test_a_folder_may_hold_several_packs_and_rules_of_none(tmp_path):
     packed(tmp_path / "one")
     packed(tmp_path / "two" / "deep", PACK.replace("acme", "other"), other=RULE.replace("keeps-versions", "other"))
     (tmp_path / "bare.yaml").write_text(
-        RULE.replace("keeps-versions", "bare").replace("tags:", "severity: info\nparameters: {keep_days: {type: integer, minimum: 1, default: 7, description: How long old versions stay.}}\ntags:"),
+        RULE.replace("keeps-versions", "bare").replace(
+            "tags:",
+            "severity: info\nparameters: {keep_days: {type: integer, minimum: 1, default: 7, description: How long old versions stay.}}\ntags:",
+        ),
         encoding="utf-8",
     )
-    book = {rule.id: rule.pack for rule in load([tmp_path], vet=False) if rule.id in {"keeps-versions", "other", "bare"}}
+    book = {
+        rule.id: rule.pack for rule in load([tmp_path], vet=False) if rule.id in {"keeps-versions", "other", "bare"}
+    }
     assert book == {"keeps-versions": "acme", "other": "other", "bare": ""}
 
 
@@ -109,9 +114,15 @@ def test_a_pack_sets_a_word_that_pipelines_leave_out(tmp_path):
 def test_a_pack_sets_a_word_that_every_pipeline_knows_for_all_rules(tmp_path):
     from auditor.cases import snapshot_of
 
-    book = {rule.id: rule for rule in load([packed(tmp_path, PACK + "values: {recovery_period_days: 35}\n")], vet=False)}
+    book = {
+        rule.id: rule for rule in load([packed(tmp_path, PACK + "values: {recovery_period_days: 35}\n")], vet=False)
+    }
     rule = book["pitr-recovery-period"]
-    case = next(case for case in rule.cases if case.expect is Verdict.NOT_APPLICABLE and "intent" not in case.given and case.given)
+    case = next(
+        case
+        for case in rule.cases
+        if case.expect is Verdict.NOT_APPLICABLE and "intent" not in case.given and case.given
+    )
     plain = {one.id: one for one in load(vet=False)}["pitr-recovery-period"]
     document = {"PointInTimeRecoveryDescription": {"PointInTimeRecoveryStatus": "ENABLED", "RecoveryPeriodInDays": 7}}
     shot = snapshot_of(type(case)("seven", {"table": {"ContinuousBackups": document}}, Verdict.FAIL, case.place))
@@ -121,7 +132,9 @@ def test_a_pack_sets_a_word_that_every_pipeline_knows_for_all_rules(tmp_path):
 
 def test_a_page_tells_the_words_and_their_defaults(tmp_path):
     rule = mine(packed(tmp_path))["keeps-versions"]
-    assert "- `intent.keep_days` `{minimum: 1, type: integer}`, default `7`, How long old versions stay." in page(rule, "en")
+    assert "- `intent.keep_days` `{minimum: 1, type: integer}`, default `7`, How long old versions stay." in page(
+        rule, "en"
+    )
     assert "Pack: `acme`" in page(rule, "en")
     assert "パック: `acme`" in page(rule, "ja")
 
@@ -129,11 +142,23 @@ def test_a_page_tells_the_words_and_their_defaults(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ('auditor: ">=0.1"', 'auditor: ">=99.0"', f"3:10: The pack `acme` needs auditor 99.0 or newer, and this is {__version__}. Upgrade auditor."),
-        ('auditor: ">=0.1"', "auditor: newest", "3:10: `auditor` must be `>=` and a version, such as `>=0.1`, not `newest`."),
+        (
+            'auditor: ">=0.1"',
+            'auditor: ">=99.0"',
+            f"3:10: The pack `acme` needs auditor 99.0 or newer, and this is {__version__}. Upgrade auditor.",
+        ),
+        (
+            'auditor: ">=0.1"',
+            "auditor: newest",
+            "3:10: `auditor` must be `>=` and a version, such as `>=0.1`, not `newest`.",
+        ),
         ("name: acme", "name: Acme Rules", "1:7: `name` must be lower-case words joined by `-`, not `Acme Rules`."),
         ('version: "1.2"', "version: 1.2", "2:10: `version` must be text, not `1.2`: write it in quotes."),
-        ("severity: low", "severity: lo", "4:22: `severity` must be `critical`, `high`, `medium`, `low` or `info`, not `lo`. Did you mean `low`?"),
+        (
+            "severity: low",
+            "severity: lo",
+            "4:22: `severity` must be `critical`, `high`, `medium`, `low` or `info`, not `lo`. Did you mean `low`?",
+        ),
         ("default: 7", "default: 0", "6:51: `default` must be at least 1, not 0."),
         ("defaults:", "default:", "4:1: Unknown key `default`. Did you mean `defaults`?"),
     ],
@@ -159,7 +184,11 @@ def test_values_are_what_their_words_take(tmp_path, values, expected):
 
 def test_two_packs_may_not_set_one_word_differently(tmp_path):
     one = packed(tmp_path / "one", PACK + "values: {wake_on: exports}\n")
-    two = packed(tmp_path / "two", PACK.replace("acme", "other") + "values: {wake_on: all_objects}\n", other=RULE.replace("keeps-versions", "other"))
+    two = packed(
+        tmp_path / "two",
+        PACK.replace("acme", "other") + "values: {wake_on: all_objects}\n",
+        other=RULE.replace("keeps-versions", "other"),
+    )
     (only,) = said(one, two)
     assert only == (
         f"{two}/pack.yaml:7:19: The pack `acme` sets `wake_on` to `exports`."
@@ -172,7 +201,9 @@ def test_two_rules_declare_a_word_alike(tmp_path):
     for name, days in (("one", 7), ("two", 8)):
         (tmp_path / f"{name}.yaml").write_text(text.replace("keeps-versions", name) % days, encoding="utf-8")
     (only,) = said(tmp_path)
-    assert only.startswith(f"{tmp_path}/two.yaml:1:5: The word `keep_days` is declared differently by `one` at {tmp_path}/one.yaml:1:5.")
+    assert only.startswith(
+        f"{tmp_path}/two.yaml:1:5: The word `keep_days` is declared differently by `one` at {tmp_path}/one.yaml:1:5."
+    )
 
 
 def test_a_word_that_no_rule_reads_is_a_mistake(tmp_path):
@@ -207,7 +238,18 @@ TEMPLATE = {
 def audited(folder, rules, intent=""):
     (folder / "pipeline.yaml").write_text(PIPELINE + intent, encoding="utf-8")
     (folder / "template.json").write_text(json.dumps(TEMPLATE), encoding="utf-8")
-    command = ["audit", "pipeline.yaml", "--rules", str(rules), "--select", "acme", "--source", "cloudformation:template.json", "--format", "json"]
+    command = [
+        "audit",
+        "pipeline.yaml",
+        "--rules",
+        str(rules),
+        "--select",
+        "acme",
+        "--source",
+        "cloudformation:template.json",
+        "--format",
+        "json",
+    ]
     done = subprocess.run(
         [sys.executable, "-m", "auditor", *command], cwd=folder, capture_output=True, encoding="utf-8", check=False
     )

@@ -39,7 +39,9 @@ def installed(tmp_path_factory):
 
 
 def run(folder, *words, python=sys.executable, **env):
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LC_", "LANG", "PYTHON"))}
+    clean = {
+        name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LC_", "LANG", "PYTHON"))
+    }
     return subprocess.run(
         [str(python), "-m", "auditor", *words],
         cwd=folder,
@@ -57,7 +59,10 @@ def world(tmp_path_factory):
     with serve(isolated=True) as server:
         build_golden(lambda service, account, region: plain_client(service, account, region, server.url))
         athena = plain_client("athena", "444455556666", "ap-northeast-1", server.url)
-        settings = {"EnforceWorkGroupConfiguration": True, "ResultConfiguration": {"OutputLocation": "s3://elsewhere/results/"}}
+        settings = {
+            "EnforceWorkGroupConfiguration": True,
+            "ResultConfiguration": {"OutputLocation": "s3://elsewhere/results/"},
+        }
         athena.create_work_group(Name="primary-queries", Configuration=settings)
         (folder / "aws").write_text(_PROFILES.format(url=server.url), encoding="utf-8")
         text = PIPELINE.rstrip("\n") + "\n" + LINE.replace("primary", "primary-queries")
@@ -79,7 +84,9 @@ def test_a_kind_a_predicate_and_a_format_serve_a_whole_audit(installed, world):
     assert (done.returncode, done.stdout) == (1, "fail orders.workgroup workgroup-results\n"), done.stderr
 
 
-@pytest.mark.parametrize("form", ["table", "json", "sarif", "junit", "markdown", "html", "asff", "ocsf", "csv", "github", "gitlab"])
+@pytest.mark.parametrize(
+    "form", ["table", "json", "sarif", "junit", "markdown", "html", "asff", "ocsf", "csv", "github", "gitlab"]
+)
 def test_every_format_can_tell_of_a_node_that_is_not_ours(installed, world, form):
     done = run(
         world, "audit", "pipeline.yaml", "--rules", str(TEMPLATE / "rules"), "--select", "athena", "--format", form,
@@ -99,7 +106,16 @@ def test_a_snapshot_of_it_can_be_judged_again(installed, world):
 
 
 def test_permissions_name_what_it_reads(installed, world):
-    done = run(world, "permissions", "pipeline.yaml", "--rules", str(TEMPLATE / "rules"), "--select", "athena", python=installed)
+    done = run(
+        world,
+        "permissions",
+        "pipeline.yaml",
+        "--rules",
+        str(TEMPLATE / "rules"),
+        "--select",
+        "athena",
+        python=installed,
+    )
     (statement,) = json.loads(done.stdout)["444455556666"]["Statement"]
     assert statement["Action"] == ["athena:GetWorkGroup"]
     assert statement["Resource"] == ["arn:aws:athena:ap-northeast-1:444455556666:workgroup/primary-queries"]
@@ -162,14 +178,42 @@ POINT = "[auditor.predicates]\nodd = acme_odd_code:ROW\n"
 @pytest.mark.parametrize(
     ("points", "module", "sentence"),
     [
-        (POINT, "import nothing_of_this_name\n", "`odd`, which acme-odd 1.0 offers as acme_odd_code:ROW, cannot be loaded: ModuleNotFoundError: No module named 'nothing_of_this_name'. Mend it or uninstall it."),
-        (POINT, "1 / 0\n", "`odd`, which acme-odd 1.0 offers as acme_odd_code:ROW, cannot be loaded: ZeroDivisionError: division by zero. Mend it or uninstall it."),
-        (POINT, "raise SystemExit(0)\n", "`odd`, which acme-odd 1.0 offers as acme_odd_code:ROW, cannot be loaded: SystemExit: 0. Mend it or uninstall it."),
-        (POINT, "OTHER = 1\n", "`odd`, which acme-odd 1.0 offers as acme_odd_code:ROW, cannot be loaded: AttributeError: module 'acme_odd_code' has no attribute 'ROW'. Mend it or uninstall it."),
+        (
+            POINT,
+            "import nothing_of_this_name\n",
+            "`odd`, which acme-odd 1.0 offers as acme_odd_code:ROW, cannot be loaded: ModuleNotFoundError: No module named 'nothing_of_this_name'. Mend it or uninstall it.",
+        ),
+        (
+            POINT,
+            "1 / 0\n",
+            "`odd`, which acme-odd 1.0 offers as acme_odd_code:ROW, cannot be loaded: ZeroDivisionError: division by zero. Mend it or uninstall it.",
+        ),
+        (
+            POINT,
+            "raise SystemExit(0)\n",
+            "`odd`, which acme-odd 1.0 offers as acme_odd_code:ROW, cannot be loaded: SystemExit: 0. Mend it or uninstall it.",
+        ),
+        (
+            POINT,
+            "OTHER = 1\n",
+            "`odd`, which acme-odd 1.0 offers as acme_odd_code:ROW, cannot be loaded: AttributeError: module 'acme_odd_code' has no attribute 'ROW'. Mend it or uninstall it.",
+        ),
         (POINT, "ROW = 1\n", "`odd`, which acme-odd 1.0 offers as acme_odd_code:ROW, is an int, not a Predicate."),
-        (POINT, HEAD + ROW % ("even", "even"), "`odd`, which acme-odd 1.0 offers as acme_odd_code:ROW, calls itself `even`. Name the entry point as the row."),
-        (POINT, HEAD + (ROW % ("odd", "odd")).replace("boolean", "bool"), "`odd`, which acme-odd 1.0 offers, has no valid JSON Schema: 'bool' is not valid under any of the given schemas. Mend it or uninstall it."),
-        (POINT + "equals = acme_odd_code:ROW\n", HEAD + ROW % ("odd", "odd"), "`equals`, which acme-odd 1.0 offers as acme_odd_code:ROW, has the name of one of auditor's own. Rename it or uninstall it."),
+        (
+            POINT,
+            HEAD + ROW % ("even", "even"),
+            "`odd`, which acme-odd 1.0 offers as acme_odd_code:ROW, calls itself `even`. Name the entry point as the row.",
+        ),
+        (
+            POINT,
+            HEAD + (ROW % ("odd", "odd")).replace("boolean", "bool"),
+            "`odd`, which acme-odd 1.0 offers, has no valid JSON Schema: 'bool' is not valid under any of the given schemas. Mend it or uninstall it.",
+        ),
+        (
+            POINT + "equals = acme_odd_code:ROW\n",
+            HEAD + ROW % ("odd", "odd"),
+            "`equals`, which acme-odd 1.0 offers as acme_odd_code:ROW, has the name of one of auditor's own. Rename it or uninstall it.",
+        ),
     ],
 )
 def test_a_broken_distribution_is_named_in_one_sentence(tmp_path, points, module, sentence):
@@ -191,7 +235,10 @@ def test_two_distributions_may_not_offer_one_name(tmp_path):
     ("body", "said"),
     [
         ("    return found.value['nothing']\n", "The predicate `odd` of acme-odd 1.0 failed (TypeError: "),
-        ("    yield 'wrong'\n", "The predicate `odd` of acme-odd 1.0 failed (it yields 'wrong', which is no Evidence)."),
+        (
+            "    yield 'wrong'\n",
+            "The predicate `odd` of acme-odd 1.0 failed (it yields 'wrong', which is no Evidence).",
+        ),
     ],
 )
 def test_a_predicate_that_fails_makes_unknown_and_is_named(tmp_path, body, said):

@@ -44,15 +44,58 @@ def test_a_mistake_is_said_with_its_place_and_what_to_do(case):
         assert re.fullmatch(pattern, sentence), sentence
 
 
-LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.sampled_from(
-    ["${source_bucket.Arn}", "Versioning.Status", "equals", "table", "s3.bucket", "Enabled", "."]
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text(max_size=8)
+    | st.sampled_from(["${source_bucket.Arn}", "Versioning.Status", "equals", "table", "s3.bucket", "Enabled", "."])
 )
 KEYS = st.sampled_from(
-    ["at", "equals", "in", "some", "every", "any", "not", "default", "replicates", "facet", "merge", "node", "given",
-     "table", "Versioning", "unread", "expect", "name", "intent", "kind", "en", "ja", "edits", "safety"]
+    [
+        "at",
+        "equals",
+        "in",
+        "some",
+        "every",
+        "any",
+        "not",
+        "default",
+        "replicates",
+        "facet",
+        "merge",
+        "node",
+        "given",
+        "table",
+        "Versioning",
+        "unread",
+        "expect",
+        "name",
+        "intent",
+        "kind",
+        "en",
+        "ja",
+        "edits",
+        "safety",
+    ]
 )
-VALUES = st.recursive(LEAVES, lambda part: st.lists(part, max_size=3) | st.dictionaries(KEYS, part, max_size=3), max_leaves=12)
-PARTS = ["id", "title", "severity", "subject", "tags", "why", "when", "check", "fix", "references", "parameters", "tests"]
+VALUES = st.recursive(
+    LEAVES, lambda part: st.lists(part, max_size=3) | st.dictionaries(KEYS, part, max_size=3), max_leaves=12
+)
+PARTS = [
+    "id",
+    "title",
+    "severity",
+    "subject",
+    "tags",
+    "why",
+    "when",
+    "check",
+    "fix",
+    "references",
+    "parameters",
+    "tests",
+]
 
 
 @settings(deadline=None)
@@ -112,12 +155,15 @@ def test_a_missing_field_of_a_case_is_not_the_same_as_null():
 
 def test_rules_are_chosen_by_id_tag_and_severity():
     book = load(vet=False)
-    assert {rule.id for rule in selected(book, ["pitr-enabled", "athena-location"])} == {"pitr-enabled", "athena-location"}
+    assert {rule.id for rule in selected(book, ["pitr-enabled", "athena-location"])} == {
+        "pitr-enabled",
+        "athena-location",
+    }
     assert all("seed" in rule.tags for rule in selected(book, ["seed"]))
     assert not any("health" in rule.tags for rule in selected(book, skip=["health"]))
     assert {rule.severity for rule in selected(book, min_severity=Severity.HIGH)} == {Severity.HIGH, Severity.CRITICAL}
     assert {rule.severity.value for rule in selected(book, ["critical"])} == {"critical"}
-    with pytest.raises(RuleError, match="`sed` is no rule id, tag, pack or severity. Did you mean `seed`?"):
+    with pytest.raises(RuleError, match=r"`sed` is no rule id, tag, pack or severity\. Did you mean `seed`\?"):
         selected(book, ["sed"])
 
 
@@ -127,7 +173,11 @@ def test_a_rule_needs_the_facets_of_its_routes_and_no_others(tmp_path):
     (rule,) = load([write(tmp_path, base=BASE)], with_shipped=False)
     pipeline = snapshot_of(rule.cases[0]).pipeline
     own = {("source_bucket", "Versioning"), ("source_bucket", "Policy"), ("destination_bucket", "Lifecycle")}
-    assert wanted_facets([rule], pipeline) == {*own, ("destination_bucket", "Versioning"), ("destination_bucket", "Policy")}
+    assert wanted_facets([rule], pipeline) == {
+        *own,
+        ("destination_bucket", "Versioning"),
+        ("destination_bucket", "Policy"),
+    }
     assert rule.required == {"destination_bucket"}
 
 

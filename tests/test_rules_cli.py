@@ -107,7 +107,11 @@ def test_a_fix_that_never_ends_breaks_the_second_law(tmp_path, monkeypatch):
 
 def test_a_change_that_nothing_undoes_breaks_the_third_law(tmp_path, monkeypatch):
     def write(target, before, after):
-        return KINDS.rows["s3.bucket"].facets["Policy"].write(target, None, {"Version": "2012-10-17"}) if before["Status"] == "Suspended" else ()
+        return (
+            KINDS.rows["s3.bucket"].facets["Policy"].write(target, None, {"Version": "2012-10-17"})
+            if before["Status"] == "Suspended"
+            else ()
+        )
 
     bucket = KINDS.rows["s3.bucket"]
     row = replace(bucket.facets["Versioning"], write=write, lossy=lambda before, after: None)
@@ -117,7 +121,9 @@ def test_a_change_that_nothing_undoes_breaks_the_third_law(tmp_path, monkeypatch
 
 
 def test_what_a_case_pins_after_the_fix_is_compared(tmp_path):
-    text = BASE.replace("    expect: fail\n", "    expect: fail\n    after: {source_bucket: {Versioning: {Status: Suspended}}}\n")
+    text = BASE.replace(
+        "    expect: fail\n", "    expect: fail\n    after: {source_bucket: {Versioning: {Status: Suspended}}}\n"
+    )
     assert "after the fix source_bucket.Versioning is {'Status': 'Enabled'}, and the case pins" in run(
         "test", "--rules", own(tmp_path, text), code=1
     )
@@ -133,7 +139,11 @@ def test_what_a_case_pins_after_the_fix_is_compared(tmp_path):
             "that `Name present` is gone",
         ),
         # A boundary that no case stands at.
-        ("at_least: 7, default: 7", "at_least: 3, default: 7", "`4` for `3` in `NoncurrentVersionExpiration.NoncurrentDays at_least`"),
+        (
+            "at_least: 7, default: 7",
+            "at_least: 3, default: 7",
+            "`4` for `3` in `NoncurrentVersionExpiration.NoncurrentDays at_least`",
+        ),
         ("    some:\n", "    every:\n", "`some` for `every` in `in: destination_bucket.Lifecycle.Rules`"),
         ("when:\n", "when:\n  - {at: Name, present: true}\n", "that `Name present` is gone"),
     ],
@@ -202,7 +212,9 @@ def test_the_list_says_what_each_rule_is(tmp_path):
 
 
 def test_a_rule_is_shown_as_a_page_or_as_its_file(tmp_path):
-    assert run("show", "pitr-enabled", "--lang", "en").startswith("# The exported table has point-in-time recovery on\n")
+    assert run("show", "pitr-enabled", "--lang", "en").startswith(
+        "# The exported table has point-in-time recovery on\n"
+    )
     assert "## 理由" in run("show", "pitr-enabled", "--lang", "ja")
     assert run("show", "base", "--source", "--rules", own(tmp_path)) == BASE
     assert run("show", "pitr-enable") == "There is no rule `pitr-enable`. Did you mean `pitr-enabled`?"
