@@ -57,8 +57,9 @@ def read(
     Raises `UsageError` for any other, and `SourceError` for a file that cannot be used. Once `interrupted()` is true,
     what is still open of a live source is left unread.
     """
-    listed, means = tuple(pipelines), _Means(aws, options, progress, interrupted)
-    roads = [_road(kind, files, listed, needs, means) for kind, files in _grouped(sources)]
+    listed, groups = tuple(pipelines), _grouped(sources)
+    means = _Means(aws, options, progress, interrupted, alone=len(groups) == 1)
+    roads = [_road(kind, files, listed, needs, means) for kind, files in groups]
     for several in zip(*roads, strict=True):
         yield _joined(several)
 
@@ -71,6 +72,8 @@ class _Means:
     options: Options
     progress: Progress | None
     interrupted: Callable[[], bool] | None
+    alone: bool
+    """True when all sources are of one kind."""
 
 
 _TOGETHER = frozenset({"cloudformation", "terraform"})
@@ -117,7 +120,7 @@ def _road(
     if kind == "cloudformation" and file:
         from auditor.sources import cloudformation
 
-        return cloudformation.read(pipelines, needs, [Path(one) for one in files], means.options)
+        return cloudformation.read(pipelines, needs, [Path(one) for one in files], means.options, alone=means.alone)
     raise UsageError(
         f"{kind + (':' if file else '') + file!r} is no source.",
         "Say live, snapshot:FILE, terraform:PLAN.json or cloudformation:TEMPLATE.",

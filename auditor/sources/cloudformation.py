@@ -32,13 +32,19 @@ class Options(Protocol):
 
 
 def read(
-    pipelines: Iterable[Pipeline], needs: Needs, file: Path | Sequence[Path], options: Options
+    pipelines: Iterable[Pipeline],
+    needs: Needs,
+    file: Path | Sequence[Path],
+    options: Options,
+    *,
+    alone: bool = True,
 ) -> Iterator[Snapshot]:
     """Yield each pipeline as the templates would make it; several templates are read together.
 
     A folder stands for the `*.template.json` in it, as `cdk synth` writes them. Each node is looked for in its own
     account and Region. What a template does not have is unread (`NotInTemplate`), what it cannot tell too (`Unresolved`,
-    `Conditional`, `Macro`, `OnlyLive`). Raises `SourceError`, and `UsageError` for a parameter that no template has.
+    `Conditional`, `Macro`, `OnlyLive`). `alone` is false when other sources are read as well: beside their names, one that
+    is known only after deployment proves nothing. Raises `SourceError`, and `UsageError` for a parameter that no template has.
     """
     files = [file] if isinstance(file, Path) else list(file)
     listed = tuple(pipelines)
@@ -46,7 +52,7 @@ def read(
     given = _given(options)
     templates = [load(one, given, region) for path in files for one in _files(path)]
     _check(templates, options)
-    world = World(templates, given)
+    world = World(templates, given, alone=alone)
     source = ", ".join(f"cloudformation:{path}" for path in files)
     for pipeline in listed:
         yield Picture(world, pipeline).snapshot(needs.get(pipeline.name, ()), source)

@@ -26,6 +26,8 @@ class World:
 
     templates: list[Template]
     given: Mapping[str, str]
+    alone: bool = True
+    """False when other sources are read beside the templates."""
     known: dict[tuple[str, str], tuple[Site, ...]] = field(default_factory=dict)
 
     def sites(self, account: Account, region: str) -> tuple[Site, ...]:
@@ -97,6 +99,9 @@ class Picture:
                 break
         assert first is not None
         self.sites[name], self.found[name] = first
+        if isinstance(first[1], Located) and first[1].stands_in and not world.alone:
+            detail = f"The name of {first[1].logical} is known only after deployment: declare it."
+            self.found[name] = Unread("Unresolved", detail=detail)
 
     def _tell_apart(self) -> None:
         """Give names that nobody knows yet their account and Region where one template makes several stacks."""

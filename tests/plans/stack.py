@@ -186,18 +186,16 @@ class Stack:
         self.hidden = set(hidden)
         self._values = {}
 
-    def changed(self, **changes):
-        """Return the stack with some resources replaced (`None`: without them); dots in addresses are `__` here."""
+    def changed(self, changes):
+        """Return the stack with arguments of some resources replaced; `None` takes a resource away."""
         resources = copy.deepcopy(self.resources)
-        for name, arguments in changes.items():
-            address = name.replace("__", ".")
+        for address, arguments in changes.items():
             if arguments is None:
                 resources.pop(address)
             else:
                 resources[address] = {**resources.get(address, {}), **arguments}
-        return Stack(
-            resources, exists=self.exists, providers=self.providers, modules=self.modules, outputs=self.outputs
-        )
+        exists = self.exists | (set(changes) & set(resources) if self.exists else set())
+        return Stack(resources, exists=exists, providers=self.providers, modules=self.modules, outputs=self.outputs)
 
     def owner(self, address):
         return ACCOUNTS[self.providers.get(address, "aws")]
