@@ -75,6 +75,18 @@ def test_a_template_says(tmp_path, case):
         assert agrees(found(made, route), wanted), (route, found(made, route))
 
 
+def test_beside_other_sources_a_name_that_nobody_knows_proves_nothing(tmp_path):
+    (tmp_path / "t.yaml").write_text(
+        "Resources:\n  Role: {Type: AWS::IAM::Role, Properties: {AssumeRolePolicyDocument: {}}}\n"
+    )
+    one = pipeline({"replication_role": {"cloudformation": "Role"}})
+    given = SimpleNamespace(parameters={}, parameter_files=())
+    (made,) = cloudformation.read(
+        [one], {"orders": [("replication_role", "Role")]}, tmp_path / "t.yaml", given, alone=False
+    )
+    assert found(made, "replication_role.Arn").reason == "Unresolved"
+
+
 def test_every_kind_and_facet_has_a_spelling():
     assert {name: list(kind.facets) for name, kind in KINDS.items()}.keys() == SPELLINGS.keys()
     for name, spelling in SPELLINGS.items():

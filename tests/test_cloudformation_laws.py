@@ -207,7 +207,10 @@ def test_whatever_stands_in_a_file_is_read_or_refused_with_a_sentence(document):
         try:
             list(
                 cloudformation.read(
-                    [one], {"one": [("table", "Policy")]}, file, SimpleNamespace(parameters={}, parameter_files=())
+                    [one],
+                    {"one": [("table", "Policy")]},
+                    file,
+                    SimpleNamespace(parameters={}, parameter_files=()),
                 )
             )
         except SourceError as error:
