@@ -179,7 +179,7 @@ class Stack:
 
     def __init__(self, resources, *, exists=(), providers=None, modules=None, outputs=None, hidden=()):
         self.resources = dict(resources)
-        self.exists = set(self.resources) if exists is True else set(exists)
+        self.exists = set(self.resources) if exists is True else set(exists or ())
         self.providers = providers or {}
         self.modules = modules or {}
         self.outputs = outputs or {}
@@ -245,7 +245,7 @@ class Stack:
         if name.startswith("module."):
             return self._evaluated(self.outputs[name], f"{head}.x.y")
         if name.startswith("local."):
-            return self._evaluated(self.modules.get("locals", {})[name[6:]], address)
+            return self._evaluated(self.modules.get("locals", {}).get(name[6:], UNKNOWN), address)
         known = f"{module}.{head}" if module else head
         if known not in self.resources:
             return UNKNOWN
