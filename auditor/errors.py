@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+_NO_SPACE = re.compile(r"(?<=[\u3001-\u30ff\u4e00-\u9fff\uff01-\uff60]) (?=[\u3001-\u30ff\u4e00-\u9fff\uff01-\uff60])")
+"""Words in a sentence are parted by a space where one of them is Latin; between two Japanese ones there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +23,8 @@ class Text:
 
     def fill(self, *parts: object) -> Text:
         """Return the sentence with its `{}` (or `{0}`) filled; a part that is a `Text` speaks the sentence's language."""
-        return Text(*(self.say(lang).format(*(_said(one, lang) for one in parts)) for lang in ("en", "ja")))
+        en, ja = (self.say(lang).format(*(_said(one, lang) for one in parts)) for lang in ("en", "ja"))
+        return Text(en, _NO_SPACE.sub("", ja) if any(isinstance(one, Text) for one in parts) else ja)
 
     def __str__(self) -> str:
         return self.en

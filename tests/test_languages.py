@@ -167,5 +167,5 @@ def test_the_page_has_both_languages_of_evidence():
 def test_words_inside_a_document_are_said_too():
     text = Text("never", "無期限")
     assert in_words({"a": [text, 1]}, "ja") == {"a": ["無期限", 1]}
-    assert Text("{} of {}", "{1} の {0}").fill(text, 2) == Text("never of 2", "2 の 無期限")
+    assert Text("{} of {}", "{1} の {0}").fill(text, 2) == Text("never of 2", "2 の無期限")
     assert wanted_text(Evidence("x", [text]), "ja") == '["無期限"]'

@@ -156,7 +156,7 @@ def run(ctx: click.Context, choices: dict[str, Any]) -> int:
     pipelines, rules = load_all(choices)
     settings = settings_of(choices)
     with door(settings) as aws:
-        with progress_bar(quiet=choices["quiet"]) as progress, noticed() as interrupted:
+        with progress_bar(quiet=choices["quiet"], lang=choices["lang"]) as progress, noticed() as interrupted:
             report = audit(pipelines, rules, settings, aws=aws, progress=progress, interrupted=interrupted)
             ended = interrupted()
         if choices["fix"] and not ended:

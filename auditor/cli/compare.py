@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.cli import phrases
 from auditor.cli.options import coloured, lang_option, language, pipelines_argument, rule_options, source_options
 from auditor.cli.running import load_all, progress_bar, settings_of
 
@@ -16,13 +17,7 @@ if TYPE_CHECKING:
     from auditor.compare import FacetChange, Verdicts
     from auditor.model import Snapshot
 
-_WORDS = {
-    "new": ("red", "new", "新規"),
-    "fixed": ("green", "fixed", "解消"),
-    "changed": ("yellow", "changed", "変化"),
-    "unknown": ("magenta", "unknown", "不明"),
-    "gone": ("blue", "no longer judged", "判定対象外"),
-}
+_COLOURS = {"new": "red", "fixed": "green", "changed": "yellow", "unknown": "magenta", "gone": "blue"}
 
 
 @click.command("snapshot")
@@ -135,11 +130,10 @@ def _tell(verdicts: Sequence[Verdicts], facets: Sequence[FacetChange], lang: str
 
     paint = coloured()
     for one in verdicts:
-        colour, en, ja = _WORDS[one.change]
-        word = click.style(ja if lang == "ja" else en, fg=colour) if paint else (ja if lang == "ja" else en)
-        click.echo(
-            f"{word}: {plain(one.rule)} {plain(one.pipeline)}.{plain(one.node)} ({one.before or '-'} → {one.after or '-'})"
-        )
+        word = phrases.DIFFERENCES[one.change].say(lang)
+        word = click.style(word, fg=_COLOURS[one.change]) if paint else word
+        turn = f"{_verdict(one.before, lang)} → {_verdict(one.after, lang)}"
+        click.echo(f"{word}: {plain(one.rule)} {plain(one.pipeline)}.{plain(one.node)} ({turn})")
     for change in facets:
         head = f"{plain(change.pipeline)}.{plain(change.node)}.{plain(change.facet)}"
         click.echo(f"\n{head}" if change.lines else f"{head}: {change.unread}")
@@ -147,7 +141,14 @@ def _tell(verdicts: Sequence[Verdicts], facets: Sequence[FacetChange], lang: str
             colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
             click.echo(click.style(plain(line), fg=colour) if paint and colour else plain(line))
     if not verdicts and not facets:
-        click.echo("違いはありません。" if lang == "ja" else "No difference.")
+        click.echo(phrases.NO_DIFFERENCE.say(lang))
+
+
+def _verdict(word: str | None, lang: str) -> str:
+    from auditor.model import Verdict
+    from auditor.render.words import verdict_word
+
+    return verdict_word(Verdict(word), lang) if word else "-"
 
 
 @click.command("baseline")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from auditor.cli import phrases
 from auditor.cli.options import coloured, lang_option, language
 
 
@@ -33,25 +34,12 @@ def demo_command(lang: str | None, keep: Path | None) -> int:
 def _tell(folder: Path, lang: str) -> int:
     from auditor.demo import by_hand, stage
 
-    ja = lang == "ja"
-    _say(
-        "AWS のスタンドインを起動し、設定ミスのあるパイプラインを 2 アカウントに作成しています…"
-        if ja
-        else "Starting the AWS stand-in and building a mis-set pipeline in two accounts…"
-    )
+    _say(phrases.STAGING.say(lang))
     with stage(folder) as clients:
         _type(folder, lang, "audit")
-        _say(
-            "safe と review の修正を計画し、適用します。"
-            if ja
-            else "The fixes, safe and to be reviewed: planned, shown, applied, verified."
-        )
+        _say(phrases.MENDING.say(lang))
         _type(folder, lang, "audit", "--fix=review", "--yes", "--quiet")
-        _say(
-            "残りは所有者が決めること: 分析側のライフサイクルの日数を手で設定します。"
-            if ja
-            else "What is left only the owner can decide: after how many days the analytics side deletes. Set by hand."
-        )
+        _say(phrases.OWNERS.say(lang))
         by_hand(clients)
         return _type(folder, lang, "audit")
 
@@ -62,7 +50,7 @@ def _type(folder: Path, lang: str, verb: str, *options: str) -> int:
     click.echo(click.style(f"\n$ auditor {verb} pipeline.yaml {' '.join(options)}".rstrip(), bold=coloured()))
     words = [verb, str(folder / "pipeline.yaml"), *options, "--lang", lang, "--state-dir", str(folder / "state")]
     code = cli.main(args=words, prog_name="auditor", standalone_mode=False)
-    click.echo(f"(exit {code})")
+    click.echo(phrases.EXIT.fill(code).say(lang))
     return int(code or 0)
 
 

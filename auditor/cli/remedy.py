@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.cli import phrases
 from auditor.cli.options import (
     coloured,
     columns,
@@ -79,7 +80,7 @@ def mend(
     if not choices["quiet"]:
         click.echo(_table(report, lang, level), err=True)
     show(plan, lang, file=sys.stderr, ways=())
-    click.echo(_phrase(lang, _WAYS_EN, _WAYS_JA), err=True)
+    click.echo(phrases.WAYS.say(lang), err=True)
     if choices["dry_run"] or not plan.changes:
         write(report, choices["outputs"], dict(choices))
         remain(plan, lang)
@@ -88,8 +89,8 @@ def mend(
         write(report, choices["outputs"], dict(choices))
     confirm(plan, lang, yes=choices["yes"])
     outcome = carry_out(plan, aws, choices["state_dir"], lang)
-    click.echo(_phrase(lang, "\nAuditing again.", "\nもう一度監査します。"), err=True)
-    with progress_bar(quiet=choices["quiet"]) as progress, noticed() as interrupted:
+    click.echo(phrases.AGAIN.say(lang), err=True)
+    with progress_bar(quiet=choices["quiet"], lang=choices["lang"]) as progress, noticed() as interrupted:
         settings = replace(settings, to_fix=False)
         again = audit(pipelines, rules, settings, aws=aws, progress=progress, interrupted=interrupted)
         ended = interrupted()
@@ -112,10 +113,6 @@ def promised(report: Report, plan: Plan) -> frozenset[str]:
 def failing(report: Report) -> frozenset[str]:
     """Return the fingerprints of what fails."""
     return frozenset(one.fingerprint for one in report.findings if one.verdict.value == "fail")
-
-
-_WAYS_EN = "The same changes as AWS CLI, Terraform and CloudFormation: auditor plan …"
-_WAYS_JA = "同じ変更を AWS CLI・Terraform・CloudFormation で見るには: auditor plan …"
 
 
 def show(plan: Plan, lang: str, *, file: Any = None, ways: Sequence[str] | None = None) -> None:
@@ -147,9 +144,7 @@ def confirm(plan: Plan, lang: str, *, yes: bool) -> None:
     if not sys.stdin.isatty():
         raise UsageError("Nothing was changed: there is no terminal to ask on.", "Say --yes to apply without asking.")
     count = len(plan.changes)
-    click.confirm(
-        _phrase(lang, f"Make these {count} changes?", f"この {count} 件の変更を適用しますか?"), abort=True, err=True
-    )
+    click.confirm(phrases.MAKE_THEM.fill(count).say(lang), abort=True, err=True)
 
 
 def carry_out(plan: Plan, aws: Aws | None, state_dir: Path | None, lang: str) -> Outcome:
@@ -174,14 +169,8 @@ def _interrupts_told(run: str, lang: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        click.echo(_half_way(run, lang), err=True)
+        click.echo(phrases.HALF_WAY.fill(run).say(lang), err=True)
         raise
-
-
-def _half_way(run: str, lang: str) -> str:
-    en = f"Run {run} stopped half-way. Finish it: auditor apply --resume {run}; undo it: auditor rollback {run}"
-    ja = f"実行 {run} は途中で止まっています。続行: auditor apply --resume {run}、取り消し: auditor rollback {run}"
-    return _phrase(lang, en, ja)
 
 
 def _teller(lang: str) -> Callable[[Any], None]:
@@ -193,32 +182,30 @@ def _teller(lang: str) -> Callable[[Any], None]:
             word = event.state.text.say(lang)
             if coloured(sys.stderr):
                 word = click.style(word, fg="green" if event.state.complete else "red")
-            why = f": {event.why}" if event.why else ""
-            click.echo(f"  {plain(event.change.title)}: {word}{plain(why)}", err=True)
+            said = event.said(lang)
+            click.echo(f"  {plain(event.change.title)}: {word}{plain(f': {said}' if said else '')}", err=True)
 
     return tell
 
 
 def _tell(outcome: Outcome, journal: Journal, lang: str) -> None:
-    counts = ", ".join(f"{count} {state}" for state, count in outcome.counts.items()) or "0"
-    en = f"Run {journal.id}: {counts}. To undo it: auditor rollback {journal.id}"
-    ja = f"実行 {journal.id}: {counts}。取り消すには: auditor rollback {journal.id}"
-    click.echo(_phrase(lang, en, ja), err=True)
+    click.echo(phrases.ENDED.fill(journal.id, _counted(outcome, lang)).say(lang), err=True)
+
+
+def _counted(outcome: Outcome, lang: str) -> str:
+    """Return how many changes came to which end."""
+    from auditor.remedy import State
+
+    counts = (f"{State(state).text.say(lang)} {count}" for state, count in outcome.counts.items())
+    return ("、" if lang == "ja" else ", ").join(counts) or "0"
 
 
 def remain(plan: Plan, lang: str) -> None:
     """Say how many fixes of a higher class remain, and the command for them."""
     counts = plan.counts
-    if counts.get("left_review"):
-        number = counts["left_review"]
-        en = f"{number} more can be mended after review: auditor audit --fix=review"
-        ja = f"あと {number} 件は確認の上で修正できます: auditor audit --fix=review"
-        click.echo(_phrase(lang, en, ja), err=True)
-    if counts.get("left_manual"):
-        number = counts["left_manual"]
-        en = f"{number} need a person: auditor explain RULE says what to do."
-        ja = f"{number} 件は人の判断が必要です: auditor explain RULE で手順を確認できます。"
-        click.echo(_phrase(lang, en, ja), err=True)
+    for reason, sentence in (("left_review", phrases.LEFT_REVIEW), ("left_manual", phrases.LEFT_MANUAL)):
+        if counts.get(reason):
+            click.echo(sentence.fill(counts[reason]).say(lang), err=True)
 
 
 def tell_unfinished(state_dir: Path | None, lang: str) -> None:
@@ -226,7 +213,7 @@ def tell_unfinished(state_dir: Path | None, lang: str) -> None:
     from auditor.remedy.journal import unfinished
 
     for run in unfinished(state_dir):
-        click.echo(_half_way(run.id, lang), err=True)
+        click.echo(phrases.HALF_WAY.fill(run.id).say(lang), err=True)
 
 
 @click.command("plan")
@@ -267,7 +254,7 @@ def plan_command(output: Path | None, fix: str, max_changes: int | None, lang: s
     show(plan, language(lang))
     if output is not None:
         save(plan, output)
-        click.echo(f"{output}: {len(plan.changes)} changes. Apply them: auditor apply {output}", err=True)
+        click.echo(phrases.PLANNED.fill(output, len(plan.changes)).say(language(lang)), err=True)
     return 1 if plan.changes else 0
 
 
@@ -326,13 +313,13 @@ def _again(name: str, state_dir: Path | None, lang: str, pipelines: tuple[Path, 
     with Aws() as aws:
         for change, where in inspect(run, aws):
             lossy = f" ({change.lossy.say(lang)})" if undo and change.lossy else ""
-            click.echo(f"  {plain(change.title)}: {where}{lossy}", err=True)
+            stands = phrases.STANDS[where].say(lang) if where in phrases.STANDS else where
+            click.echo(f"  {plain(change.title)}: {stands}{lossy}", err=True)
         confirm(run.plan, lang, yes=yes)
         with reopen(run) as journal, _interrupts_told(run.id, lang):
             step = rollback if undo else resume
             outcome = step(run, aws, journal, on_event=_teller(lang))
-    counts = ", ".join(f"{count} {state}" for state, count in outcome.counts.items()) or "0"
-    click.echo(f"{run.id}: {counts}", err=True)
+    click.echo(phrases.CAME_TO.fill(run.id, _counted(outcome, lang)).say(lang), err=True)
     return 0 if outcome.complete else 4
 
 
@@ -345,11 +332,9 @@ def runs_command(state_dir: Path | None, lang: str | None) -> None:
 
     listed = runs(state_dir)
     if not listed:
-        click.echo(_phrase(language(lang), "No run has changed anything yet.", "まだ何も変更していません。"))
+        click.echo(phrases.NO_RUN.say(language(lang)))
     for run in reversed(listed):
         rules = ", ".join(run.plan.rules)
-        click.echo(f"{run.id}  {run.state:20}  {len(run.plan.changes)} changes  {rules}")
-
-
-def _phrase(lang: str, en: str, ja: str) -> str:
-    return ja if lang == "ja" else en
+        click.echo(
+            f"{run.id}  {run.state:20}  {phrases.CHANGES.fill(len(run.plan.changes)).say(language(lang))}  {rules}"
+        )

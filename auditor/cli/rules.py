@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.cli import phrases
 from auditor.cli.options import columns, lang_option, language
 from auditor.cli.rules_author import new, test
 
@@ -59,11 +60,7 @@ def list_(
         click.echo(json.dumps([_as_json(rule) for rule in rules], indent=2, ensure_ascii=False))
         return
     tongue = language(lang)
-    heads = (
-        ("ルール", "重大度", "ノード", "修正", "タグ", "内容")
-        if tongue == "ja"
-        else ("rule", "severity", "node", "fix", "tags", "title")
-    )
+    heads = tuple(head.say(tongue) for head in phrases.RULE_HEADS)
     rows = [_row(rule, tongue) for rule in rules]
     _table(heads, rows)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from auditor.cli.options import coloured, columns, language, severity
+from auditor.cli.phrases import READING
 
 if TYPE_CHECKING:
     from auditor.model import Pipeline, Report
@@ -116,12 +117,12 @@ def _options(choices: dict[str, Any], lang: str, *, to_file: bool) -> Any:
 
 
 @contextmanager
-def progress_bar(*, quiet: bool) -> Iterator[Progress | None]:
+def progress_bar(*, quiet: bool, lang: str | None = None) -> Iterator[Progress | None]:
     """Show how many reads are done, on a terminal only."""
     if quiet or not sys.stderr.isatty():
         yield None
         return
-    with click.progressbar(length=1, label="Reading", file=sys.stderr) as bar:
+    with click.progressbar(length=1, label=READING.say(language(lang)), file=sys.stderr) as bar:
 
         def show(done: int, total: int) -> None:
             bar.length = total

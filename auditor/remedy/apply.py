@@ -66,7 +66,7 @@ def _make(change: Change, hand: Hand, made: Mapping[str, Result]) -> Result:
     try:
         document = read(hand.aws, change)
     except Refused as refusal:
-        sentence = Text(f"It could not be read again: {refusal}", f"再読み取りできませんでした: {refusal}")
+        sentence = Text("It could not be read again: {}", "再読み取りできませんでした: {}").fill(refusal.text)
         return Result(change, State.REFUSED, sentence, refusal.reason)
     about = hand.about(change)
     where = standing(change, document, about.data["before"] if about else change.before)

@@ -80,8 +80,8 @@ UNSEEN = Text(
 
 
 def quoted(refusal: Refused) -> Text:
-    """Return a refusal's sentence, which is in AWS's words in both languages."""
-    return Text(str(refusal), str(refusal))
+    """Return a refusal's sentence; what AWS itself said stays in AWS's words."""
+    return refusal.text
 
 
 OnEvent = Callable[[Result | Change], None]

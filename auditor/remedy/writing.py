@@ -11,10 +11,11 @@ from typing import Protocol
 
 from auditor.errors import Refused
 from auditor.kinds.facet import Ask, Call
-from auditor.model import Account, Json
+from auditor.model import Account, Json, Text
 from auditor.remedy.change import Change, between, same
 from auditor.remedy.journal import Entry, Journal
 
+_LACKS = Text("AWS's answer for {} lacks {}.", "{} に対する AWS の応答に {} がありません。")
 LOST = frozenset({"Timeout", "Unreachable", "ConnectionClosed", "Malformed"})
 """Refusals after which nobody knows whether AWS did what it was told."""
 
@@ -94,7 +95,7 @@ def read(aws: Door, change: Change) -> Json:
     try:
         return change.row.read(aws.ask(change.target.account, change.target.region), change.target)
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-        raise Refused("Malformed", f"AWS's answer for {change.title} lacks {error}.") from None
+        raise Refused("Malformed", _LACKS.fill(change.title, error)) from None
 
 
 def standing(change: Change, document: Json, before: Json) -> Standing:

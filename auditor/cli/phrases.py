@@ -1,0 +1,74 @@
+"""What the verbs say by themselves, beside reports and plans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from auditor.errors import Text
+
+WAYS = Text(
+    "The same changes as AWS CLI, Terraform and CloudFormation: auditor plan …",
+    "同じ変更を AWS CLI・Terraform・CloudFormation で見るには: auditor plan …",
+)
+AGAIN = Text("\nAuditing again.", "\nもう一度監査します。")
+MAKE_THEM = Text("Make these {} changes?", "この {} 件の変更を適用しますか?")
+HALF_WAY = Text(
+    "Run {0} stopped half-way. Finish it: auditor apply --resume {0}; undo it: auditor rollback {0}",
+    "実行 {0} は途中で止まっています。続行: auditor apply --resume {0}、取り消し: auditor rollback {0}",
+)
+ENDED = Text("Run {0}: {1}. To undo it: auditor rollback {0}", "実行 {0}: {1}。取り消すには: auditor rollback {0}")
+CAME_TO = Text("Run {}: {}", "実行 {}: {}")
+LEFT_REVIEW = Text(
+    "{} more can be mended after review: auditor audit --fix=review",
+    "あと {} 件は確認の上で修正できます: auditor audit --fix=review",
+)
+LEFT_MANUAL = Text(
+    "{} need a person: auditor explain RULE says what to do.",
+    "{} 件は人の判断が必要です: auditor explain RULE で手順を確認できます。",
+)
+NO_RUN = Text("No run has changed anything yet.", "まだ何も変更していません。")
+CHANGES = Text("{} changes", "変更 {} 件")
+PLANNED = Text("{0}: {1} changes. Apply them: auditor apply {0}", "{0}: 変更 {1} 件。適用するには: auditor apply {0}")
+STANDS: Mapping[str, Text] = MappingProxyType(
+    {
+        "before": Text("not made", "未適用"),
+        "after": Text("made", "適用済み"),
+        "between": Text("made in part", "一部だけ適用済み"),
+        "changed": Text("changed by somebody else", "ほかの変更が入っています"),
+    }
+)
+"""Where a change of a run stands in AWS."""
+
+RULE_HEADS = (
+    Text("rule", "ルール"),
+    Text("severity", "重大度"),
+    Text("node", "ノード"),
+    Text("fix", "修正"),
+    Text("tags", "タグ"),
+    Text("title", "内容"),
+)
+DIFFERENCES: Mapping[str, Text] = MappingProxyType(
+    {
+        "new": Text("new", "新規"),
+        "fixed": Text("fixed", "解消"),
+        "changed": Text("changed", "変化"),
+        "unknown": Text("unknown", "不明"),
+        "gone": Text("no longer judged", "判定対象外"),
+    }
+)
+NO_DIFFERENCE = Text("No difference.", "違いはありません。")
+STAGING = Text(
+    "Starting the AWS stand-in and building a mis-set pipeline in two accounts…",
+    "AWS のスタンドインを起動し、設定ミスのあるパイプラインを 2 アカウントに作成しています…",
+)
+MENDING = Text(
+    "The fixes, safe and to be reviewed: planned, shown, applied, verified.",
+    "修正（安全・要確認）を計画し、内容を表示したうえで適用・検証します。",
+)
+OWNERS = Text(
+    "What is left only the owner can decide: after how many days the analytics side deletes. Set by hand.",
+    "残りは所有者にしか決められないこと、つまり分析側で何日後に削除するかです。手で設定します。",
+)
+READING = Text("Reading", "読み取り中")
+EXIT = Text("(exit {})", "（終了コード {}）")
