@@ -57,6 +57,18 @@ def test_a_new_rule_says_what_every_part_is_for_and_fits_its_schema(tmp_path, no
         assert [error.message for error in validator.iter_errors(parse_yaml(text, "f").value)] == []
 
 
+@pytest.mark.parametrize("lang", ["en", "ja"])
+def test_a_new_rule_is_the_same_in_both_languages_but_for_its_comments(tmp_path, lang):
+    run("new", "my-rule", "--rules", tmp_path, "--lang", lang)
+    text = (tmp_path / "my-rule.yaml").read_text(encoding="utf-8")
+    comments = "".join(line for line in text.splitlines() if line.startswith("#"))
+    assert ("ルール" in comments) is (lang == "ja")
+    (tmp_path / "other").mkdir()
+    run("new", "my-rule", "--rules", tmp_path / "other", "--lang", "en")
+    other = (tmp_path / "other" / "my-rule.yaml").read_text(encoding="utf-8")
+    assert parse_yaml(text, "f").value == parse_yaml(other, "f").value
+
+
 def test_a_new_rule_takes_no_id_that_is_taken(tmp_path):
     assert run("new", "pitr-enabled", "--rules", tmp_path) == "A rule `pitr-enabled` exists already. Choose another id."
     run("new", "mine", "--rules", tmp_path)
@@ -224,7 +236,7 @@ def test_a_folder_of_pages_has_every_rule_in_both_languages(tmp_path):
     run("docs", "-o", tmp_path / "book", "--rules", own(tmp_path / "mine"))
     for lang in ("en", "ja"):
         names = {file.stem for file in (tmp_path / "book" / lang).iterdir()}
-        assert names == {rule.id for rule in load(vet=False)} | {"base", "README", "reference"}
+        assert names == {rule.id for rule in load(vet=False)} | {"base", "README", "reference", "writing"}
         listed = (tmp_path / "book" / lang / "README.md").read_text(encoding="utf-8")
         for target in re.findall(r"\]\(([^)]+)\)", listed):
             assert (tmp_path / "book" / lang / target).is_file()

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from auditor.cli.options import lang_option, language
+
 if TYPE_CHECKING:
     from auditor.rule import Rule
 
@@ -28,7 +30,8 @@ _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
     help="The folder of your rules; the current one without it.",
 )
 @click.option("--node", default="source_bucket", show_default=True, help="The node that the rule judges.")
-def new(name: str, folder: Path, node: str) -> None:
+@lang_option
+def new(name: str, folder: Path, node: str, lang: str | None) -> None:
     """Begin a rule of your own: a commented file with tests that pass."""
     from auditor.docs.starting import first_text
     from auditor.errors import UsageError
@@ -41,7 +44,7 @@ def new(name: str, folder: Path, node: str) -> None:
     file = folder / f"{name}.yaml"
     if name in taken or file.exists():
         raise UsageError(f"A rule `{name}` exists already.", "Choose another id.")
-    text = first_text(name, node)
+    text = first_text(name, node, language(lang))
     folder.mkdir(parents=True, exist_ok=True)
     write_atomic(file, text, mode=0o644)
     click.echo(f"{file}: edit it, then run: auditor rules test --rules {folder}", err=True)

@@ -27,7 +27,7 @@ def index(rules: Iterable[Rule]) -> str:
     book = sorted(rules, key=lambda rule: rule.id)
     lines = [_MADE, "", "# Rules", "", _summary(book), ""]
     lines += _table(book, "en", {rule.id: f"#{rule.id}" for rule in book})
-    lines += ["", read_text(shipped("rules") / "templates" / "writing.md").strip(), "", "## The rules", ""]
+    lines += ["", _writing("en"), "", "## The rules", ""]
     for rule in book:
         lines += [
             f"### {rule.id}",
@@ -43,7 +43,7 @@ def index(rules: Iterable[Rule]) -> str:
 
 
 def pages(rules: Iterable[Rule]) -> Mapping[str, str]:
-    """Return a book of files by name: `<lang>/<id>.md` for each rule, `<lang>/README.md` and `<lang>/reference.md`."""
+    """Return a book of files by name: `<lang>/<id>.md` for each rule, and `README.md`, `writing.md` and `reference.md`."""
     book = sorted(rules, key=lambda rule: rule.id)
     made: dict[str, str] = {}
     for lang in ("en", "ja"):
@@ -53,8 +53,15 @@ def pages(rules: Iterable[Rule]) -> Mapping[str, str]:
         made[f"{lang}/reference.md"] = (
             ("# Reference\n\n" if lang == "en" else "# リファレンス\n\n") + reference(lang) + "\n"
         )
+        made[f"{lang}/writing.md"] = _writing(lang) + "\n"
         made |= {f"{lang}/{rule.id}.md": page(rule, lang) for rule in book}
     return made
+
+
+def _writing(lang: str) -> str:
+    """Return how one writes a rule."""
+    name = "writing.ja.md" if lang == "ja" else "writing.md"
+    return read_text(shipped("rules") / "templates" / name).strip()
 
 
 def _summary(book: list[Rule]) -> str:

@@ -60,7 +60,7 @@ def entry(word: str, lang: str = "en") -> str:
 
 
 def _explained(row: Json, lang: str, level: int) -> list[str]:
-    parameter = f"{_say('parameter', lang)}: {form(row.schema)}"
+    parameter = f"{_say('parameter', lang)}: {form(row.schema, lang)}"
     return [f"{'#' * level} {row.name}", "", prose(row.doc.say(lang)), "", parameter, "", fenced(row.example), ""]
 
 
@@ -87,38 +87,57 @@ def _nodes(lang: str, level: int) -> Iterator[str]:
             yield ""
 
 
-def form(schema: Json) -> str:
+_FORMS = {
+    "anything": Text("anything", "任意の値"),
+    "or": Text(" or ", " または "),
+    "either": Text(", or ", "、または "),
+    "mapping": Text("a mapping", "マッピング"),
+    "with": Text("a mapping with {}", "次のキーを持つマッピング: {}"),
+    "optional": Text(" (optional)", " (省略可)"),
+    "array": Text("a list", "リスト"),
+    "of": Text("a list of {}", "{}のリスト"),
+    "these": Text(", or a list of these", "、またはそのリスト"),
+    "string": Text("text", "文字列"),
+    "number": Text("a number", "数値"),
+    "integer": Text("a whole number", "整数"),
+    "boolean": Text("`true` or `false`", "`true` または `false`"),
+    "null": Text("`null`", "`null`"),
+    "object": Text("a mapping", "マッピング"),
+}
+
+
+def form(schema: Json, lang: str = "en") -> str:
     """Return a parameter's JSON Schema in a line that people can read; what has no such line is shown as it is."""
     if schema is True or schema == {}:
-        return "anything"
+        return _FORMS["anything"].say(lang)
     if "const" in schema:
         return code(inline(schema["const"]))
     if "enum" in schema:
-        return " or ".join(code(inline(one)) for one in schema["enum"])
+        return _FORMS["or"].say(lang).join(code(inline(one)) for one in schema["enum"])
     for word in ("anyOf", "oneOf"):
         if word in schema:
-            return ", or ".join(form(branch) for branch in schema[word])
+            one, *others = schema[word]
+            if [{"type": "array", "items": one}] == [{"type": o.get("type"), "items": o.get("items")} for o in others]:
+                return form(one, lang) + _FORMS["these"].say(lang)
+            return _FORMS["either"].say(lang).join(form(branch, lang) for branch in schema[word])
     types = schema.get("type")
     if schema.get("properties"):
-        return _mapping(schema)
+        return _mapping(schema, lang)
     if isinstance(types, list):
-        return " or ".join(_named(one, schema) for one in types)
-    return _named(types, schema) if types else code(inline(schema))
+        return _FORMS["or"].say(lang).join(_named(one, schema, lang) for one in types)
+    return _named(types, schema, lang) if types else code(inline(schema))
 
 
-def _mapping(schema: Json) -> str:
-    required = schema.get("required", ())
+def _mapping(schema: Json, lang: str) -> str:
+    required, optional = schema.get("required", ()), _FORMS["optional"].say(lang)
     parts = [
-        f"`{name}`{'' if name in required else ' (optional)'}: {form(part)}"
+        f"`{name}`{'' if name in required else optional}: {form(part, lang)}"
         for name, part in schema["properties"].items()
     ]
-    return "a mapping with " + "; ".join(parts)
+    return _FORMS["with"].say(lang).format("; ".join(parts))
 
 
-def _named(kind: str, schema: Json) -> str:
-    names = {"string": "text", "number": "a number", "integer": "a whole number", "boolean": "`true` or `false`"}
-    names |= {"object": "a mapping", "null": "`null`"}
-    if kind == "array":
-        items = schema.get("items")
-        return f"a list of {form(items)}" if items else "a list"
-    return names.get(kind, kind)
+def _named(kind: str, schema: Json, lang: str) -> str:
+    if kind == "array" and schema.get("items"):
+        return _FORMS["of"].say(lang).format(form(schema["items"], lang))
+    return _FORMS[kind].say(lang) if kind in _FORMS else kind

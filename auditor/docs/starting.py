@@ -16,15 +16,20 @@ _SAFE = """  safety: safe
       merge: @edit@"""
 
 
-def first_text(name: str, node: str) -> str:
-    """Return the text of a new rule file that judges `node`. Raises `UsageError` for a node that does not exist."""
+def first_text(name: str, node: str, lang: str = "en") -> str:
+    """Return the text of a new rule file that judges `node`, its comments in `lang`.
+
+    Raises `UsageError` for a node that does not exist.
+    """
     folder = shipped("rules") / "templates"
     starts = load_yaml(folder / "starts.yaml").value
     if node not in starts:
         raise UsageError(f"There is no node `{node}` to begin with.", did_you_mean(node, starts).strip())
     start = {**starts[node], "id": name, "node": node, "kind": NODES[node][0]}
     start["facet"] = start["at"].partition(".")[0]
-    text = read_text(folder / "rule.yaml").replace("@fix@", _SAFE if "edit" in start else _MANUAL)
+    text = read_text(folder / ("rule.ja.yaml" if lang == "ja" else "rule.yaml")).replace(
+        "@fix@", _SAFE if "edit" in start else _MANUAL
+    )
     for word, value in start.items():
         text = text.replace(f"@{word}@", value)
     return text
