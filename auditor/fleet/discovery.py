@@ -1,0 +1,1 @@
+"""Finds the pipelines that live in accounts, for a person to declare."""
