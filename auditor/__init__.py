@@ -43,14 +43,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from auditor.version import __version__
+
 if TYPE_CHECKING:
     from auditor.model import Pipeline, Report
     from auditor.remedy import Outcome, Plan
     from auditor.rule import Rule
 
 __all__ = ["__version__", "apply", "audit", "load", "plan", "roll_back"]
-
-__version__ = "0.1.0"
 
 
 def load(

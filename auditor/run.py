@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING
 
-from auditor import __version__
+from auditor.version import __version__
 from auditor.engine import evaluate
 from auditor.model import Finding, Notice, Pipeline, Report, Severity, Snapshot, Text, Usage, Verdict
 from auditor.predicates import PREDICATES

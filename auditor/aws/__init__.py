@@ -12,8 +12,9 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from auditor import __version__
+from auditor.version import __version__
 from auditor.aws.refusals import DENIALS, Hope, refused
+from auditor.aws.roots import fits
 from auditor.aws.straight import Straight
 from auditor.errors import Refused
 from auditor.kinds.facet import Ask, Call
@@ -364,6 +365,8 @@ def _must_make_sense(operation_model: Any, response_dict: Mapping[str, Any], **_
     body = response_dict["body"]
     if not body or body.lstrip()[:14].lower().startswith((b"<html", b"<!doctype html")):
         raise ResponseParserError("no body that AWS would send")
+    if not fits(operation_model, body):
+        raise ResponseParserError("an element that is not the one of this answer")
     if "json" in operation_model.service_model.resolved_protocol:
         try:
             sound = isinstance(json.loads(body), dict)

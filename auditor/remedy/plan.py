@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from auditor import __version__
+from auditor.version import __version__
 from auditor.edits.compose import mended, with_documents
 from auditor.errors import Refused
 from auditor.kinds import KINDS, Call, Target, target_of

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from auditor import __version__
+from auditor.version import __version__
 from auditor.errors import InputError, Mistake, Place
 from auditor.files import Document, did_you_mean, load_json, load_yaml, schema_mistakes, shipped, shown
 from auditor.model import EMPTY, Json

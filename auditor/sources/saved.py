@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
-from auditor import __version__
+from auditor.version import __version__
 from auditor.errors import InputError, Mistake, Place, SourceError
 from auditor.files import Document, load_json, schema_mistakes, shipped, write_atomic
 from auditor.kinds import KINDS, resource
