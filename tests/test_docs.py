@@ -104,18 +104,8 @@ def test_an_example_with_fences_stays_one_block():
 
 def test_the_page_of_all_rules_has_a_row_and_a_section_for_each():
     text = index(RULES)
-    tokens = MARKDOWN.parse(text)
-    assert (
-        sum(token.type == "tr_open" for token in tokens)
-        == len(RULES)
-        + 1
-        + sum(
-            1
-            for line in text.splitlines()
-            if line.startswith("| ") and not line.startswith("| [") and "|---" not in line
-        )
-        - 1
-    )
+    first = MARKDOWN.parse(text.partition("## Writing a rule")[0])
+    assert sum(token.type == "tr_open" for token in first) == len(RULES) + 1
     for rule in RULES:
         assert f"| [{rule.id}](#{rule.id}) |" in text
         assert f"\n### {rule.id}\n" in text
