@@ -17,6 +17,7 @@ from auditor.iam.contexts import (
     replication,
     replication_kms,
 )
+from auditor.kinds import gone
 from auditor.model import Json, Text, Unread
 from auditor.predicates.access_keys import Key, export_encryption, exports_encrypted, replica_key, source_keys
 from auditor.predicates.exports import Maybe, all_of, any_of, export_prefix, full_export_keys, same
@@ -74,6 +75,9 @@ def role_arn(scope: Scope, node: str) -> str:
     if isinstance(found.value, str):
         return found.value
     known = scope.resource(node)
+    if known and found.unread is not None and gone(known, found.unread):
+        # Nobody can be allowed, or refused, what a role does that is not there.
+        raise NotRead(found.route, found.unread)
     declared = known.node.id if known else ""
     if declared.startswith("arn:"):
         return declared

@@ -70,10 +70,10 @@ class Entry:
         """Return the changes in the order in which they are made."""
         return [*(GOLDEN["variants"][name] for name in self.variants), self.set]
 
-    def given(self):
-        """Return the documents of every node."""
+    def given(self, *, whole=True):
+        """Return the documents of every node; those of the variant alone when not `whole`."""
         documents = json.loads(json.dumps(GOLDEN["base"]))  # nothing is shared
-        for one in self.sets:
+        for one in self.sets if whole else self.sets[:-1]:
             before = copy.deepcopy(documents)
             change(documents, one)
             assert documents != before or not one, f"{self.name}: nothing changes"
@@ -104,8 +104,8 @@ _TUPLES = {"without", "writes", "later"}
 
 def _entries(pattern):
     for path in sorted(HERE.glob(pattern)):
-        for one in yaml.safe_load(path.read_text(encoding="utf-8")):
-            one = dict(one)
+        for told in yaml.safe_load(path.read_text(encoding="utf-8")):
+            one = dict(told)
             yield Entry(
                 file=path.name,
                 variants=tuple(one.pop("from", ())),
