@@ -62,7 +62,10 @@ def write_fleet(folder, url, numbers):
         text += _PIPELINE.format(
             name=f"p{number:05d}",
             group=f"{number // PER_GROUP:08d}",
-            **{part: getattr(called, part) for part in ("table", "exporter", "source", "function", "role", "destination")},
+            **{
+                part: getattr(called, part)
+                for part in ("table", "exporter", "source", "function", "role", "destination")
+            },
         )
     (folder / "pipelines.yaml").write_text(text, encoding="utf-8")
     (folder / "aws").write_text("\n".join(profiles) + "\n", encoding="utf-8")

@@ -45,10 +45,27 @@ def record():
                 pipelines = load([Path(folder) / "pipelines.yaml"])
                 with Aws() as aws:
                     report = audit(pipelines, load_rules(vet=False), Settings(to_fix=True), aws=aws)
-                    for number, profile in (("111100000000", "production-00000000"), ("444400000000", "analytics-00000000")):
+                    for number, profile in (
+                        ("111100000000", "production-00000000"),
+                        ("444400000000", "analytics-00000000"),
+                    ):
                         account = Account(profile, number, REGION, profile=profile)
-                        aws.ask(account, REGION)(Call("iam", "GetAccountAuthorizationDetails", {"Filter": ["Role", "LocalManagedPolicy", "AWSManagedPolicy"], "MaxItems": 1000}))
-                print(kind, len(kept), "answers;", sum(one.verdict.value == "unknown" for one in report.findings), "unknown;", sum(one.verdict.value == "fail" for one in report.findings), "failed")
+                        aws.ask(account, REGION)(
+                            Call(
+                                "iam",
+                                "GetAccountAuthorizationDetails",
+                                {"Filter": ["Role", "LocalManagedPolicy", "AWSManagedPolicy"], "MaxItems": 1000},
+                            )
+                        )
+                print(
+                    kind,
+                    len(kept),
+                    "answers;",
+                    sum(one.verdict.value == "unknown" for one in report.findings),
+                    "unknown;",
+                    sum(one.verdict.value == "fail" for one in report.findings),
+                    "failed",
+                )
     return answers
 
 

@@ -86,9 +86,14 @@ class World:
             return _renamed(_http(status, headers, text), SAMPLE, group)
         tail = tail.partition(b"</RoleDetailList>")[2]
         text = head + b"<RoleDetailList>" + b"".join(page) + b"</RoleDetailList>" + tail
-        text = re.sub(rb"<IsTruncated>.*?</IsTruncated>", b"<IsTruncated>%s</IsTruncated>" % (b"true" if more else b"false"), text)
+        text = re.sub(
+            rb"<IsTruncated>.*?</IsTruncated>", b"<IsTruncated>%s</IsTruncated>" % (b"true" if more else b"false"), text
+        )
         if more:
-            text = text.replace(b"</GetAccountAuthorizationDetailsResult>", b"<Marker>%d</Marker></GetAccountAuthorizationDetailsResult>" % (start + size))
+            text = text.replace(
+                b"</GetAccountAuthorizationDetailsResult>",
+                b"<Marker>%d</Marker></GetAccountAuthorizationDetailsResult>" % (start + size),
+            )
         return _renamed(_http(status, headers, text), SAMPLE, group)
 
 
@@ -122,7 +127,9 @@ class Connection(asyncio.Protocol):
             if not end:
                 return
             first, *lines = head.split(b"\r\n")
-            headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines)}
+            headers = {
+                name.strip().lower(): value.strip() for name, _, value in (line.partition(b":") for line in lines)
+            }
             length = int(headers.get(b"content-length", 0))
             if len(rest) < length:
                 if headers.get(b"expect") and not rest:
@@ -144,4 +151,10 @@ async def main(pipelines, delay, extra_roles):
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), float(sys.argv[2]) / 1000 if math.isfinite(float(sys.argv[2])) else 0, int(sys.argv[3]) if len(sys.argv) > 3 else 0))
+    asyncio.run(
+        main(
+            int(sys.argv[1]),
+            float(sys.argv[2]) / 1000 if math.isfinite(float(sys.argv[2])) else 0,
+            int(sys.argv[3]) if len(sys.argv) > 3 else 0,
+        )
+    )
