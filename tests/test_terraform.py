@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -14,7 +13,7 @@ from auditor.model import Unread
 from auditor.pipeline import parse
 from auditor.scope import Scope
 from auditor.sources import terraform
-from tests.plans.stack import Stack, encoded, ref
+from tests.plans.stack import Stack, ref
 
 HEAD = """\
 version: 1

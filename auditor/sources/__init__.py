@@ -116,7 +116,7 @@ def _road(
     if kind == "terraform" and file:
         from auditor.sources import terraform
 
-        return terraform.read(pipelines, needs, [Path(one) for one in files], means.options)
+        return terraform.read(pipelines, needs, [Path(one) for one in files], means.options, alone=means.alone)
     if kind == "cloudformation" and file:
         from auditor.sources import cloudformation
 

@@ -86,11 +86,20 @@ def _attach(made: Index, instance: Instance, kind: str, name: str) -> None:
         bus = made.view.attribute(instance, "event_bus_name")
         on = bus.rpartition("event-bus/")[2] if isinstance(bus, str) else "default"
         said = bus if isinstance(bus, Unread) else said if on == "default" or "/" in said else f"{on}/{said}"
+    target = _target(made, instance, kind, name)
     for one in said if isinstance(said, list) else [said]:
         if isinstance(one, str) and one:
-            made.added[kind, bare(kind, one)].append(Link(instance))
+            made.added[kind, bare(kind, one)].append(Link(instance, target))
         elif isinstance(one, Unread):
             _doubtful(made, instance, kind, name, one)
+
+
+def _target(made: Index, instance: Instance, kind: str, name: str) -> Instance | None:
+    """Return the one resource that a reference leads to, where the plan itself does not know its name yet."""
+    if not isinstance(instance.attribute(name), Unread):
+        return None
+    found = [one for one in made.view.candidates(instance, name) or [] if KIND_OF.get(one.type) == kind]
+    return found[0] if len(found) == 1 and found[0].type != ALIAS else None
 
 
 def _doubtful(made: Index, instance: Instance, kind: str, name: str, why: Unread) -> None:
