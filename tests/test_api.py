@@ -91,11 +91,16 @@ def test_every_function_is_typed_and_documented():
 
 
 def test_importing_it_imports_nothing_costly():
-    code = "import auditor, sys; print(sorted(m for m in sys.modules if m.partition('.')[0] in ('auditor', 'boto3', 'botocore', 'yaml', 'jsonschema')))"
+    code = "import auditor, sys; print(*sorted(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(auditor.__file__).parents[1]
     )
-    assert done.stdout.strip() == "['auditor']"
+    loaded = set(done.stdout.split())
+    assert "auditor" in loaded
+    assert (
+        loaded & {"boto3", "botocore", "yaml", "jsonschema", "click", "jinja2", "auditor.run", "auditor.rulebook"}
+        == set()
+    )
 
 
 def test_the_functions_stay_functions_after_the_modules_are_loaded():
