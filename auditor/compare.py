@@ -142,7 +142,9 @@ def _facet(pipeline: str, facet: str, old: Resource, new: Resource) -> FacetChan
     left, right = normal(old.facets[facet]), normal(new.facets[facet])
     if left == right:
         return None
-    return FacetChange(*where, tuple(difflib.unified_diff(_lines(left), _lines(right), "before", "after", lineterm="", n=2)))
+    return FacetChange(
+        *where, tuple(difflib.unified_diff(_lines(left), _lines(right), "before", "after", lineterm="", n=2))
+    )
 
 
 def _doubt(resource: Resource, facet: str) -> Unread | None:

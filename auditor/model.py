@@ -302,6 +302,17 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """What an earlier run came to: failures, unknowns, how many were new (or had come back), and how many were fixed."""
+
+    started_at: str
+    failed: int
+    unknown: int = 0
+    new: int = 0
+    fixed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """All that one run has to say; `declared` and `read` count facets wanted and facets answered."""
 
@@ -317,3 +328,5 @@ class Report:
     rules: tuple[str, ...] = ()
     fixes: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: EMPTY)
     """By fingerprint, what a fix would change, as the lines of unified diffs headed by `node.Facet`; only where drafted."""
+    history: tuple[Past, ...] = ()
+    """The runs of this source so far, oldest first and this one last; none when no history is kept."""

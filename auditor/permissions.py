@@ -82,7 +82,8 @@ def _document(scopes: Mapping[str, set[str]]) -> Json:
     for scope, actions in scopes.items():
         groups[tuple(sorted(actions))].append(scope)
     statements = [
-        {"Effect": "Allow", "Action": list(actions), "Resource": sorted(resources)} for actions, resources in sorted(groups.items())
+        {"Effect": "Allow", "Action": list(actions), "Resource": sorted(resources)}
+        for actions, resources in sorted(groups.items())
     ]
     return {"Version": "2012-10-17", "Statement": statements}
 

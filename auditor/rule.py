@@ -69,7 +69,7 @@ class Fix:
 class Case:
     """One proof beside a rule: what AWS says (`given`), the verdict that must follow, and optionally what evidence says.
 
-    `given` maps node names to facets (or to `unread: {Facet: reason}`), and `intent` to the intent; what it does not give is unread.
+    `given` maps node names to facets (or to `unread: {Facet: reason}`), and `intent` to the intent; all else is unread.
     """
 
     name: str

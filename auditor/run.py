@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING
 
-from auditor.version import __version__
 from auditor.engine import evaluate
 from auditor.model import Finding, Notice, Pipeline, Report, Severity, Snapshot, Text, Usage, Verdict
 from auditor.predicates import PREDICATES
 from auditor.rule import Rule
 from auditor.rulebook import wanted_facets
 from auditor.scope import ONLY_PLAN
+from auditor.version import __version__
 from auditor.waivers import Baseline, apply
 
 if TYPE_CHECKING:

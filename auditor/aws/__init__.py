@@ -12,13 +12,13 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from auditor.version import __version__
 from auditor.aws.refusals import DENIALS, Hope, refused
 from auditor.aws.roots import fits
 from auditor.aws.straight import Straight
 from auditor.errors import Refused
 from auditor.kinds.facet import Ask, Call
 from auditor.model import Account, Json, Usage
+from auditor.version import __version__
 
 __all__ = ["DENIALS", "Aws", "Patience"]
 

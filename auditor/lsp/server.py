@@ -12,10 +12,10 @@ from pygls.lsp.server import LanguageServer
 from pygls.uris import from_fs_path, to_fs_path
 from pygls.workspace import TextDocument
 
-from auditor.version import __version__
 from auditor.lsp import completion, definition, diagnostics, hover
 from auditor.lsp.library import Library, library
 from auditor.lsp.sheet import Sheet
+from auditor.version import __version__
 
 _TRIGGERS = [".", " ", "{", ":", "-", '"']
 _LEVELS = {"error": types.DiagnosticSeverity.Error, "hint": types.DiagnosticSeverity.Information}

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
-from auditor.version import __version__
 from auditor.edits.compose import mended, with_documents
 from auditor.errors import Refused
 from auditor.kinds import KINDS, Call, Target, target_of
@@ -15,6 +14,7 @@ from auditor.remedy.change import REASONS, Change, Left, Plan, digest_of, same
 from auditor.remedy.order import ORDER, ordered
 from auditor.rule import Rule
 from auditor.scope import NotRead, first_unread
+from auditor.version import __version__
 
 __all__ = ["ORDER", "draft"]
 

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from auditor.version import __version__
 from auditor.errors import InputError, Mistake, Place
 from auditor.files import Document, did_you_mean, load_json, load_yaml, schema_mistakes, shipped, shown
 from auditor.model import EMPTY, Json
 from auditor.rule import Rule
 from auditor.rulebook.vetting import intent_words, parameter_mistakes
+from auditor.version import __version__
 
 FILE = "pack.yaml"
 

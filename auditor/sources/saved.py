@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
-from auditor.version import __version__
 from auditor.errors import InputError, Mistake, Place, SourceError
 from auditor.files import Document, load_json, schema_mistakes, shipped, write_atomic
 from auditor.kinds import KINDS, resource
 from auditor.model import Account, Json, Node, Pipeline, Resource, Snapshot, Unread
+from auditor.version import __version__
 
 FORMAT = "snapshot-v1"
 # Inside a document an unread part is {"$unread": {…}}; a mapping that itself has such a key becomes {"$as-is": {…}}.

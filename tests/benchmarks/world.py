@@ -68,7 +68,7 @@ class World:
         first = int(group) * PER_GROUP
         numbers = range(max(first, 1), min(first + PER_GROUP, self.pipelines + 1))
         everything = [role.replace(b"p" + SAMPLE, b"p%05d" % one) for one in numbers for role in roles]
-        misset = [role for role in _ROLE.findall(self.answers["misset"][key][2])]
+        misset = _ROLE.findall(self.answers["misset"][key][2])
         at = {one: index for index, one in enumerate(numbers)}
         for one in numbers:
             if one % MISSET_EVERY == 0 and len(misset) >= len(roles):

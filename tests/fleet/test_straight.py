@@ -303,9 +303,7 @@ def certificate(folder, *, name):
     names = [x509.IPAddress(ipaddress.ip_address(name)) if name[0].isdigit() else x509.DNSName(name)]
     now = dt.datetime.now(dt.timezone.utc)
     made = (
-        x509.CertificateBuilder(
-            who, who, key.public_key(), x509.random_serial_number(), now, now + dt.timedelta(1)
-        )
+        x509.CertificateBuilder(who, who, key.public_key(), x509.random_serial_number(), now, now + dt.timedelta(1))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
