@@ -1,0 +1,76 @@
+"""Where the history is kept: a file in the state folder, or any database that SQLAlchemy knows."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from auditor.errors import UsageError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+FILE = "history.db"
+
+
+def default_url(state_dir: Path | None = None) -> str:
+    """Return the history in the state folder: under `state_dir`, else where AUDITOR_HISTORY or XDG_STATE_HOME say."""
+    if state_dir is None and (url := os.environ.get("AUDITOR_HISTORY")):
+        return url
+    from auditor.remedy.journal import folder
+
+    return f"sqlite:///{folder(state_dir).parent / FILE}"
+
+
+def exists(url: str) -> bool:
+    """Tell whether there is a history to open: a file that does not exist is none, a server may have one."""
+    path = _path(url)
+    return path is None or path.exists()
+
+
+def _path(url: str) -> Path | None:
+    if "://" not in url:
+        return Path(url)
+    return Path(url.partition("///")[2]) if url.startswith("sqlite:///") and len(url) > len("sqlite:///") else None
+
+
+def engine_of(url: str) -> Engine:
+    """Return the engine of a URL, or of a file's name; raises `UsageError` for a URL that leads nowhere."""
+    try:
+        from sqlalchemy import create_engine, event
+        from sqlalchemy.engine import make_url
+        from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+    except ImportError as error:
+        sentence = "The history needs SQLAlchemy, which is not installed."
+        raise UsageError(sentence, "pip install 'auditor[history]'.") from error
+    path = _path(url)
+    try:
+        parsed = make_url(url if "://" in url else f"sqlite:///{url}")
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        parsed = _driven(parsed)
+        engine = create_engine(parsed, connect_args={"timeout": 60} if parsed.drivername.startswith("sqlite") else {})
+    except (ArgumentError, NoSuchModuleError, ImportError) as error:
+        reason = str(error).splitlines()[0] if not isinstance(error, ArgumentError) else "it is no database URL"
+        raise UsageError(
+            f"--history: {reason.rstrip('.')}.", "Such as sqlite:///history.db or postgresql://…"
+        ) from None
+    except OSError as error:
+        raise UsageError(f"{path}: the history cannot be created: {error.strerror or error}.") from None
+    if parsed.drivername.startswith("sqlite"):
+        event.listen(engine, "connect", _strict)
+    return engine
+
+
+def _driven(url: Any) -> Any:
+    """Return the URL with the driver that is installed: SQLAlchemy takes psycopg2 unless told otherwise."""
+    from importlib.util import find_spec
+
+    if url.drivername == "postgresql" and find_spec("psycopg2") is None and find_spec("psycopg") is not None:
+        return url.set(drivername="postgresql+psycopg")
+    return url
+
+
+def _strict(connection: Any, _record: Any) -> None:
+    connection.execute("PRAGMA foreign_keys = ON")
