@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from auditor.kinds.declared import ONLY_LIVE, Attached, several
 from auditor.kinds.names import function_of
-from auditor.kinds.parts import Part, flag, text, whole
+from auditor.kinds.parts import Part, each, flag, lifted, text, whole
 from auditor.kinds.planned import Planned, Spelling, empty, fields, given, not_in_plan, one
-from auditor.model import Unread
+from auditor.model import Json, Unread
 
 PERMISSION = "aws_lambda_permission"
 INVOKE_CONFIG = "aws_lambda_function_event_invoke_config"
@@ -22,9 +22,25 @@ _CONFIGURED = {
     "package_type": ("PackageType", text),
     "timeout": ("Timeout", whole),
     "memory_size": ("MemorySize", whole),
+    "architectures": ("Architectures", each(text)),
+    "ephemeral_storage": ("EphemeralStorage", fields({"size": ("Size", whole)})),
+    "tracing_config": ("TracingConfig", fields({"mode": ("Mode", text)})),
     "dead_letter_config": ("DeadLetterConfig", fields({"target_arn": ("TargetArn", text)})),
 }
-_KNOWN_LATER = ("CodeSize", "LastModified", "CodeSha256", "Version", "RevisionId")
+# https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
+_DEFAULTS: Json = {
+    "PackageType": "Zip",
+    "Timeout": 3,
+    "MemorySize": 128,
+    "Architectures": ["x86_64"],
+    "EphemeralStorage": {"Size": 512},
+    "TracingConfig": {"Mode": "PassThrough"},
+    "Version": "$LATEST",
+}
+_KNOWN_LATER = (
+    *("CodeSize", "LastModified", "CodeSha256", "RevisionId", "Layers", "SnapStart", "VpcConfig", "FileSystemConfigs"),
+    *("LoggingConfig", "RuntimeVersionConfig", "ImageConfigResponse", "LastUpdateStatusReason", "StateReason"),
+)
 # The conditions that Lambda makes of a permission's fields, as GetPolicy tells them:
 # https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html
 _CONDITIONS = {
@@ -47,6 +63,7 @@ def _configuration(planned: Planned) -> Part | Unread:
         "State": Part("Active", place),
         "LastUpdateStatus": Part("Successful", place),
         **{name: Part(ONLY_LIVE, place) for name in _KNOWN_LATER},
+        **{name: lifted(value, place) for name, value in _DEFAULTS.items()},
     }
     for name, (api, spell) in _CONFIGURED.items():
         if (part := given(planned, name)) is not None and not empty(part):
@@ -65,8 +82,9 @@ def _policy(planned: Planned) -> Part | Unread | None:
         if not statements:
             return why
         statements.append(Part(why, planned.place))
-    if not statements:
-        return None
+    if all(found.unread for found in statements):
+        # Perhaps there is no policy at all.
+        return statements[0].unread if statements else None
     place = statements[0].place
     made = {
         "Version": Part("2012-10-17", place),
@@ -158,7 +176,8 @@ def _invocation(planned: Planned) -> Part | Unread | None:
         ),
     }
     unqualified = isinstance(planned.arn, str) and not _qualifier(planned)
-    made = {"FunctionArn": Part(f"{planned.arn}:$LATEST" if unqualified else planned.arn, resource.place)}
+    arn = Part(f"{planned.arn}:$LATEST" if unqualified else planned.arn, resource.place)
+    made = {"FunctionArn": arn, "LastModified": Part(ONLY_LIVE, resource.place)}
     for name, (api, spell) in rows.items():
         part = resource.read(name)
         if part is not None and not empty(part) and not (name.endswith("seconds") and part.value == 0):

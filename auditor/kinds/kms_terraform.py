@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from auditor.kinds.declared import ONLY_LIVE, Attached
+from auditor.kinds.organizations import RCP
 from auditor.kinds.own_policies import key_policy
 from auditor.kinds.parts import Part, each, flag, lifted, text, whole
-from auditor.kinds.planned import Planned, Spelling, empty, fields, given, not_in_plan, one, text_of
+from auditor.kinds.planned import Planned, Spelling, elsewhere, empty, fields, given, not_in_plan, one, text_of
 from auditor.kinds.policies_terraform import whole_policy
 from auditor.model import Unread
 
@@ -40,6 +41,8 @@ def _description(planned: Planned) -> Part | Unread:
         part = text_of(planned, name)
         # A replica key has these from its primary key, which may be anywhere.
         made[api] = text(part) if part is not None else Part(ONLY_LIVE if copied else default, place)
+    made["CustomerMasterKeySpec"] = made["KeySpec"]
+    made["EncryptionAlgorithms"] = Part(ONLY_LIVE, place)
     multi = given(planned, "multi_region")
     made["MultiRegion"] = flag(multi) if multi is not None and not copied else Part(copied, place)
     if (about := text_of(planned, "description")) is not None:
@@ -110,7 +113,7 @@ def _grant(planned: Planned, resource: Attached) -> Part:
 
 KEY = Spelling(
     types=(KEY_TYPE, *_REPLICAS, "aws_kms_external_key"),
-    facets={"Description": _description, "Policy": _policy, "Rotation": _rotation, "Grants": _grants},
+    facets={"Description": _description, "Policy": _policy, "Rotation": _rotation, "Grants": _grants, RCP: elsewhere},
     attached={POLICY: "key_id", GRANT: "key_id", ALIAS: "target_key_id"},
     documents={"Policy": (POLICY,)},
 )

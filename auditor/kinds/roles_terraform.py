@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from auditor.kinds.declared import ONLY_LIVE
+from auditor.kinds.organizations import SCP
 from auditor.kinds.parts import Part, policy, text, whole
-from auditor.kinds.planned import Planned, Spelling, empty, given, not_in_plan, text_of
+from auditor.kinds.planned import Planned, Spelling, elsewhere, empty, given, not_in_plan, text_of
 from auditor.model import Unread
 
 INLINE = "aws_iam_role_policy"
@@ -30,13 +31,14 @@ def _role(planned: Planned) -> Part | Unread:
         "Path": text(path) if path is not None else Part("/", place),
         "MaxSessionDuration": whole(session) if session is not None else Part(3600, place),
         # The provider adds tags of its own.
-        **{name: Part(ONLY_LIVE, place) for name in ("RoleId", "CreateDate", "Tags")},
+        **{name: Part(ONLY_LIVE, place) for name in ("RoleId", "CreateDate", "RoleLastUsed", "Tags")},
     }
     if about is not None:
         made["Description"] = text(about)
     if boundary is not None:
-        kind = {"PermissionsBoundaryType": Part("Policy", boundary.place), "PermissionsBoundaryArn": text(boundary)}
-        made["PermissionsBoundary"] = Part(kind, boundary.place)
+        kind = Part("PermissionsBoundaryPolicy", boundary.place)
+        said = {"PermissionsBoundaryType": kind, "PermissionsBoundaryArn": text(boundary)}
+        made["PermissionsBoundary"] = Part(said, boundary.place)
     return Part(made, place)
 
 
@@ -160,6 +162,7 @@ ROLE = Spelling(
         "InlinePolicies": _inline,
         "AttachedPolicies": _attached,
         "Boundary": _boundary,
+        SCP: elsewhere,
     },
     attached={
         INLINE: "role",

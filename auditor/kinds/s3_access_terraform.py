@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from auditor.kinds.declared import Attached
+from auditor.kinds.declared import ONLY_LIVE, Attached
 from auditor.kinds.parts import Part, each, flag, lifted, malformed, text
 from auditor.kinds.planned import Planned, empty, fields, one, within
 from auditor.model import Json, Unread
@@ -18,7 +18,13 @@ _FLAGS = {
 NEW_BLOCK: Json = dict.fromkeys(_FLAGS.values(), True)
 NEW_OWNERSHIP: Json = {"Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
 OWN_ENCRYPTION: Json = {
-    "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}, "BucketKeyEnabled": False}]
+    "Rules": [
+        {
+            "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"},
+            "BucketKeyEnabled": False,
+            "BlockedEncryptionTypes": ONLY_LIVE,
+        }
+    ]
 }
 _GROUPS = "http://acs.amazonaws.com/groups/"
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl
@@ -62,7 +68,8 @@ _ENCRYPTION = fields(
             lambda part: Part({"EncryptionType": each(text)(part)}, part.place),
         ),
     },
-    {"BucketKeyEnabled": False},
+    # SSE-C is blocked on buckets made since April 2026, and not on those that were there before.
+    {"BucketKeyEnabled": False, "BlockedEncryptionTypes": ONLY_LIVE},
     own=("blocked_encryption_types", "bucket_key_enabled"),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from auditor.kinds.declared import Attached
+from auditor.kinds.declared import ONLY_LIVE, Attached
 from auditor.kinds.parts import Part, as_it_is, each, flag, lifted, malformed, plain, text, whole
 from auditor.kinds.planned import Planned, empty, fields, one
 from auditor.kinds.s3_health import watches
@@ -54,6 +54,7 @@ _QUERY = fields(
 )
 _ROWS = {
     **_METRIC,
+    "arn": ("AlarmArn", text),
     "alarm_name": ("AlarmName", text),
     "actions_enabled": ("ActionsEnabled", flag),
     "alarm_actions": ("AlarmActions", each(text)),
@@ -89,7 +90,7 @@ def _mine(alarm: Part, bucket: str) -> Part | None:
 def _alarm(found: Attached) -> Part:
     if found.doubt:
         return Part(found.doubt, found.place)
-    made = {"ActionsEnabled": Part(value=True, place=found.place)}
+    made = {"ActionsEnabled": Part(value=True, place=found.place), "StateValue": Part(ONLY_LIVE, found.place)}
     for name, (api, spell) in _ROWS.items():
         said = found.read(name)
         if said is not None and not empty(said):

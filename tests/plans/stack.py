@@ -74,6 +74,10 @@ COMPUTED = {
     },
     "aws_kms_alias": {"arn": "arn:aws:kms:{region}:{account}:{name}", "id": "{name}", "target_key_arn": ""},
     "aws_glue_catalog_table": {"arn": "x", "id": "x"},
+    "aws_cloudwatch_metric_alarm": {
+        "arn": "arn:aws:cloudwatch:{region}:{account}:alarm:{alarm_name}",
+        "id": "{alarm_name}",
+    },
     "data.aws_iam_policy_document": {"json": "", "minified_json": "", "id": ""},
 }
 # What a block or attribute is when the configuration leaves it out.
@@ -184,6 +188,7 @@ class Stack:
         self.modules = modules or {}
         self.outputs = outputs or {}
         self.hidden = set(hidden)
+        self.told = {}
         self._values = {}
 
     def changed(self, changes):
@@ -220,6 +225,7 @@ class Stack:
                 made[key] = form.format(**holes)
             else:
                 made[key] = form
+        made |= self.told.get(address, {})
         return made
 
     def _evaluated(self, value, address):
