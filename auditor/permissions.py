@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
-from auditor.kinds import KINDS, target_of
+from auditor.kinds import KINDS, target_of, wanted
 from auditor.kinds.facet import Target
 from auditor.model import Json, Node, Pipeline
 from auditor.rule import Rule
@@ -27,6 +27,10 @@ _NARROWED: Mapping[str, str] = {
     "dynamodb:DescribeExport": "{arn}/export/*",
     "iam:GetPolicy": "arn:{partition}:iam::*:policy/*",
     "iam:GetPolicyVersion": "arn:{partition}:iam::*:policy/*",
+    "organizations:DescribeOrganization": EVERYTHING,
+    "organizations:ListParents": EVERYTHING,
+    "organizations:ListPoliciesForTarget": EVERYTHING,
+    "organizations:DescribePolicy": EVERYTHING,
     "cloudwatch:ListMetrics": EVERYTHING,
     "cloudwatch:GetMetricData": EVERYTHING,
     "cloudwatch:DescribeAlarms": "arn:{partition}:cloudwatch:*:{account}:alarm:*",
@@ -49,8 +53,10 @@ def policies(pipelines: Iterable[Pipeline], rules: Iterable[Rule], *, to_fix: bo
 def _actions(pipeline: Pipeline, rules: tuple[Rule, ...], *, to_fix: bool) -> Iterator[tuple[Node, str]]:
     for name, facet in wanted_facets(rules, pipeline, to_fix=to_fix):
         node = pipeline.nodes[name]
-        for action in KINDS[node.kind].facets[facet].permissions:
-            yield node, action
+        # What is only considered may be refused: nobody has to grant it.
+        if wanted(node, facet, pipeline.intent) == "require":
+            for action in KINDS[node.kind].facets[facet].permissions:
+                yield node, action
     if to_fix:
         for rule in rules:
             yield from _writes(rule, pipeline)

@@ -10,6 +10,7 @@ from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING
 
 from auditor.engine import evaluate
+from auditor.kinds import wanted
 from auditor.model import Finding, Notice, Pipeline, Report, Severity, Snapshot, Text, Usage, Verdict
 from auditor.predicates import PREDICATES
 from auditor.rule import Rule
@@ -150,10 +151,19 @@ def _report(
 
 
 def counts(snapshots: Iterable[Snapshot]) -> tuple[int, int]:
-    """Return how many facets were wanted and how many were read; what only a plan has is wanted of a plan alone."""
-    known = [resource for snapshot in snapshots for resource in snapshot.resources.values()]
-    answered = sum(len(resource.facets) for resource in known)
-    return answered + sum(why.reason != ONLY_PLAN for resource in known for why in resource.unread.values()), answered
+    """Return how many facets were wanted and how many were read.
+
+    What only a plan has is wanted of a plan alone, and what is only considered (organisation policies) is wanted where it
+    was read.
+    """
+    known = [(snapshot.pipeline.intent, one) for snapshot in snapshots for one in snapshot.resources.values()]
+    answered = sum(len(one.facets) for _, one in known)
+    missing = (
+        why.reason != ONLY_PLAN and wanted(one.node, facet, intent) == "require"
+        for intent, one in known
+        for facet, why in one.unread.items()
+    )
+    return answered + sum(missing), answered
 
 
 def cut_short(snapshots: Iterable[Snapshot]) -> bool:

@@ -15,8 +15,8 @@ from auditor.model import Evidence, Report, Text, Verdict, in_words
 from auditor.predicates import PREDICATES
 from auditor.render import FORMATS, Options
 from auditor.render.sentences import found_text, wanted_text
-from auditor.render.words import REASONS
 from auditor.rulebook import load
+from auditor.scope import REASONS
 
 PROGRAM = Path(auditor.__file__).parent
 RULES = load((), vet=False)

@@ -52,6 +52,7 @@ __all__ = [
     "nodes",
     "resource",
     "target_of",
+    "wanted",
 ]
 
 
@@ -63,6 +64,12 @@ def kinds_at(node: str) -> tuple[str, ...]:
 def nodes() -> tuple[str, ...]:
     """Return every node that a pipeline may have, those that other distributions add included."""
     return tuple(dict.fromkeys([*NODES, *(node for name in KINDS.offers() for node in KINDS[name].nodes)]))
+
+
+def wanted(node: Node, facet: str, intent: Mapping[str, Json]) -> str:
+    """Return how much the owner wants a facet: `require` (as of most), `consider` or `ignore`."""
+    word = KINDS[node.kind].facets[facet].intent if facet in KINDS[node.kind].facets else ""
+    return str(intent.get(word) or "consider") if word else "require"
 
 
 def gone(resource: Resource, unread: Unread) -> bool:

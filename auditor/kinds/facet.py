@@ -94,6 +94,11 @@ class Facet:
     lossy: Callable[[Json, Json], Text | None] = nothing_lost
     doc: Text = Text("", "")  # noqa: RUF009 - Text is frozen
     normal: Callable[[Json], Json] = as_is
+    intent: str = ""
+    """The word of `intent` that has a say (`consider`, `require` or `ignore`); empty: the facet is always required.
+
+    What is only considered is used where it is known: not to have been allowed to read it leaves nothing unknown.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from auditor.errors import Refused
 from auditor.kinds.documents import encoded, normal_policy, parsed
 from auditor.kinds.facet import Ask, Call, Facet, Kind, Shape, Target, facets
 from auditor.kinds.names import arn, common, is_arn, resource_of
+from auditor.kinds.organizations import RCP_FACET
 from auditor.kinds.paging import pages
 from auditor.model import Json, Text
 
@@ -126,5 +127,6 @@ KEY = Kind(
             ("kms:DescribeKey", "kms:ListGrants"),
             doc=Text("The key's grants.", "キーの許可（グラント）です。"),
         ),
+        RCP_FACET,
     ),
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from auditor.kinds.declared import ONLY_LIVE, Declared, Spelling
+from auditor.kinds.declared import ONLY_LIVE, Declared, Spelling, outside
+from auditor.kinds.organizations import RCP
 from auditor.kinds.parts import Part, flag, lifted, policy, text, whole
 from auditor.model import Json, Unread
 
@@ -78,6 +79,6 @@ def _grants(declared: Declared) -> Part:
 
 KEY = Spelling(
     types=("AWS::KMS::Key", _REPLICA),
-    facets={"Description": _description, "Policy": _policy, "Rotation": _rotation, "Grants": _grants},
+    facets={"Description": _description, "Policy": _policy, "Rotation": _rotation, "Grants": _grants, RCP: outside},
     attached={ALIAS: "TargetKeyId"},
 )

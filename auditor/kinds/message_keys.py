@@ -46,7 +46,7 @@ def _policy(ask: Ask, described: Json) -> Json:
     try:
         found = ask(Call("kms", "GetKeyPolicy", {"KeyId": described["KeyId"], "PolicyName": "default"}))
     except Refused as refusal:
-        return Unread(refusal.reason, refusal.permission, refusal.sentence)
+        return Unread(refusal.reason, refusal.permission, refusal.words)
     return parsed(found.get("Policy"), f"The policy of key {described['KeyId']}")
 
 

@@ -8,6 +8,7 @@ from auditor.kinds.documents import encoded, normal_policy, parsed
 from auditor.kinds.facet import Ask, Call, Facet, Kind, Shape, Target, facets
 from auditor.kinds.message_keys import key_facet
 from auditor.kinds.names import arn, common, is_arn, resource_of
+from auditor.kinds.organizations import RCP_FACET
 from auditor.model import Json, Text
 
 WRITABLE = ("KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds", "SqsManagedSseEnabled")
@@ -105,5 +106,6 @@ QUEUE = Kind(
             normal=normal_policy,
         ),
         key_facet(_read, "sqs:GetQueueAttributes"),
+        RCP_FACET,
     ),
 )

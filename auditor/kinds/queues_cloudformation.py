@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
-from auditor.kinds.declared import ONLY_LIVE, Declared, Spelling
+from auditor.kinds.declared import ONLY_LIVE, Declared, Spelling, outside
 from auditor.kinds.message_keys_cloudformation import key
+from auditor.kinds.organizations import RCP
 from auditor.kinds.parts import Part, flag, plain, text
 from auditor.kinds.policies_cloudformation import whole_policy
 from auditor.model import Unread
@@ -82,6 +83,6 @@ def _policy(declared: Declared) -> Part | Unread | None:
 
 QUEUE = Spelling(
     types=("AWS::SQS::Queue",),
-    facets={"Attributes": _attributes, "Policy": _policy, "Key": key},
+    facets={"Attributes": _attributes, "Policy": _policy, "Key": key, RCP: outside},
     attached={"AWS::SQS::QueuePolicy": "Queues", "AWS::SQS::QueueInlinePolicy": "Queue"},
 )

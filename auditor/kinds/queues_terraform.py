@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from auditor.kinds.declared import ONLY_LIVE
 from auditor.kinds.message_keys_terraform import key
+from auditor.kinds.organizations import RCP
 from auditor.kinds.parts import Part, flag, text
-from auditor.kinds.planned import Planned, Spelling, empty, given, not_in_plan
+from auditor.kinds.planned import Planned, Spelling, elsewhere, empty, given, not_in_plan
 from auditor.kinds.policies_terraform import whole_policy
 from auditor.model import Unread
 
@@ -75,7 +76,7 @@ def _policy(planned: Planned) -> Part | Unread | None:
 
 QUEUE = Spelling(
     types=("aws_sqs_queue",),
-    facets={"Attributes": _attributes, "Policy": _policy, "Key": key},
+    facets={"Attributes": _attributes, "Policy": _policy, "Key": key, RCP: elsewhere},
     attached={POLICY: "queue_url"},
     documents={"Policy": (POLICY,)},
 )

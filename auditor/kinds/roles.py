@@ -8,6 +8,7 @@ from auditor.errors import Refused
 from auditor.kinds.documents import encoded, has_unread, normal_policies, normal_policy, parsed
 from auditor.kinds.facet import Ask, Call, Facet, Kind, Shape, Target, facets
 from auditor.kinds.names import arn, common, is_arn, resource_of
+from auditor.kinds.organizations import SCP_FACET
 from auditor.kinds.paging import pages
 from auditor.model import Json, Text, Unread
 
@@ -87,7 +88,7 @@ def _or_unread(read: Callable[[str], Json], name: str) -> Json:
     try:
         return read(name)
     except Refused as refusal:
-        return Unread(refusal.reason, refusal.permission, refusal.sentence)
+        return Unread(refusal.reason, refusal.permission, refusal.words)
 
 
 def _attributes(target: Target) -> Mapping[str, Json]:
@@ -151,5 +152,6 @@ ROLE = Kind(
             doc=Text("The permissions boundary.", "アクセス許可の境界です。"),
             normal=normal_policy,
         ),
+        SCP_FACET,
     ),
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from auditor.kinds.declared import ONLY_LIVE, Attached, Declared, Spelling
+from auditor.kinds.declared import ONLY_LIVE, Attached, Declared, Spelling, outside
+from auditor.kinds.organizations import SCP
 from auditor.kinds.parts import Part, at, malformed, policy, text, whole
 from auditor.model import Unread
 
@@ -112,6 +113,7 @@ ROLE = Spelling(
         "InlinePolicies": _inline,
         "AttachedPolicies": _attached,
         "Boundary": _boundary,
+        SCP: outside,
     },
     attached={"AWS::IAM::Policy": "Roles", "AWS::IAM::RolePolicy": "RoleName", MANAGED: "Roles"},
 )

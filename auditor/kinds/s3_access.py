@@ -5,6 +5,7 @@ from __future__ import annotations
 from auditor.kinds.buckets import bucket_call, member, put_or_delete, whole
 from auditor.kinds.documents import encoded, normal_policy, parsed
 from auditor.kinds.facet import Ask, Call, Facet, Shape, Target, answer, facets
+from auditor.kinds.organizations import RCP_FACET
 from auditor.model import Json, Text
 
 _FLAGS = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
@@ -118,4 +119,5 @@ ACCESS = facets(
         ("s3:GetBucketAcl",),
         doc=Text("The bucket's access control list.", "バケットの ACL です。"),
     ),
+    RCP_FACET,
 )

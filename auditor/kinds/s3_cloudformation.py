@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from auditor.kinds.declared import ONLY_LIVE, Declared, Facet, Spelling, only_live, outside
+from auditor.kinds.organizations import RCP
 from auditor.kinds.parts import Part, Spell, as_it_is, each, flag, lifted, malformed, members, same, text, whole
 from auditor.kinds.policies_cloudformation import whole_policy
 from auditor.kinds.s3_alarms_cloudformation import failure_alarms
@@ -203,6 +204,7 @@ _FACETS: Mapping[str, Facet] = {
     "ReplicationJobs": only_live,
     "Policy": _policy,
     "PolicyStatus": outside,
+    RCP: outside,
     "PublicAccessBlock": _public_access,
     "AccountPublicAccessBlock": outside,
     "OwnershipControls": spelled(

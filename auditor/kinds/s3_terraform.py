@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from auditor.kinds.declared import ONLY_LIVE, Attached
+from auditor.kinds.organizations import RCP
 from auditor.kinds.parts import Part, flag, lifted, malformed, text, whole
 from auditor.kinds.planned import Facet, Planned, Spelling, elsewhere, empty, fields, given, not_in_plan, one, within
 from auditor.kinds.policies_terraform import single, whole_policy
@@ -262,6 +263,7 @@ _FACETS: Mapping[str, Facet] = {
     "ReplicationJobs": lambda _planned: ONLY_LIVE,
     "Policy": _policy,
     "PolicyStatus": elsewhere,
+    RCP: elsewhere,
     "PublicAccessBlock": _split(BLOCK, lambda writer, _planned: flags(writer), default=NEW_BLOCK, for_all=False),
     "AccountPublicAccessBlock": account_block,
     "OwnershipControls": _split(

@@ -3,17 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from auditor.model import Evidence, Json, Text
 from auditor.predicates.access_calls import CALLS
-from auditor.predicates.access_verdict import evidence, refusals
+from auditor.predicates.access_verdict import Refusal, Side, evidence, refusals
+from auditor.predicates.organizations import left_out
 from auditor.scope import Found, Predicate, Scope
 
 
 def _allows(_found: Found, wanted: Json, scope: Scope) -> Iterator[Evidence]:
     calls, side = names(wanted), wanted.get("side", "both")
+    told = False
     for refusal in refusals(scope, calls, side):
-        yield evidence(refusal, scope, side)
+        objection = evidence(refusal, scope, side)
+        if refusal.gap is None and not told:
+            told = True
+            objection = _with_what_was_left_out(objection, refusal, scope, side)
+        yield objection
+
+
+def _with_what_was_left_out(objection: Evidence, refusal: Refusal, scope: Scope, side: Side) -> Evidence:
+    """Say once beside a failure which organisation policies nobody could read: they may stand in the way as well."""
+    caller = refusal.ask.caller if side != "resource" else ""
+    more = left_out(scope, caller, refusal.ask.guard.partition(".")[0] if side != "caller" else "")
+    if more is None:
+        return objection
+    note = objection.note
+    return replace(objection, note=Text(f"{note.en} {more.en}", f"{note.ja}{more.ja}") if note else more)
 
 
 def names(wanted: Json) -> tuple[str, ...]:
@@ -52,9 +69,11 @@ ACCESS = (
         },
         Text(
             "The policies allow what these parts of the pipeline ask of AWS; with `side: caller` only the caller's own policies "
-            "are judged, with `side: resource` only the resource's. Organisation policies (SCP, RCP) are not considered.",
+            "are judged, with `side: resource` only the resource's. The organisation's SCPs count with the caller, its RCPs "
+            "with the resource, where they can be read (`intent.organization_policies`).",
             "パイプラインのこの部分が行う呼び出しを、ポリシーが許可している。`side: caller` では呼び出し元のポリシーだけを、"
-            "`side: resource` ではリソースのポリシーだけを評価する。組織のポリシー (SCP・RCP) は対象外。",
+            "`side: resource` ではリソースのポリシーだけを評価する。読み取れる場合は、組織の SCP を呼び出し元、RCP を"
+            "リソースのポリシーとして評価する（`intent.organization_policies`）。",
         ),
         needs,
         "{allows: {calls: export_writes, side: resource}}",

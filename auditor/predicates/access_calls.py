@@ -18,10 +18,12 @@ from auditor.iam.contexts import (
     replication_kms,
 )
 from auditor.kinds import gone
+from auditor.kinds.organizations import RCP, SCP
 from auditor.model import Json, Text, Unread
 from auditor.predicates.access_keys import Key, export_encryption, exports_encrypted, replica_key, source_keys
 from auditor.predicates.exports import Maybe, all_of, any_of, export_prefix, full_export_keys, same
 from auditor.predicates.notifications import entries
+from auditor.predicates.organizations import organization
 from auditor.predicates.replication import Contest, winners
 from auditor.scope import NotRead, Scope
 
@@ -94,9 +96,15 @@ def role_arn(scope: Scope, node: str) -> str:
 
 
 def around(scope: Scope, place: str, role: str = "") -> Circumstances:
-    """Return what is known around a request to the resource at a node: its Region, and the tags of the role that asks."""
+    """Return what is known around a request to the resource at a node: its Region, the role's tags, the organisations."""
     region = scope.find(f"{place}.Region").value
-    return Circumstances(region=region if isinstance(region, str) else None, tags=_tags(scope, role) if role else None)
+    return Circumstances(
+        region=region if isinstance(region, str) else None,
+        principal_org=organization(scope, role) if role else None,
+        resource_org=organization(scope, place),
+        source_org=organization(scope, "source_bucket"),
+        tags=_tags(scope, role) if role else None,
+    )
 
 
 def _tags(scope: Scope, role: str) -> Mapping[str, str] | None:
@@ -338,13 +346,14 @@ def _assume_role(scope: Scope) -> Iterator[Ask]:
     )
 
 
-_ROLE = ("Role", "InlinePolicies", "AttachedPolicies", "Boundary")
+_ROLE = ("Role", "InlinePolicies", "AttachedPolicies", "Boundary", SCP)
 _EXPORTER = tuple(f"exporter.{facet}" for facet in _ROLE)
 _REPLICATOR = tuple(f"replication_role.{facet}" for facet in _ROLE)
 _KEY = (
     "?source_key.Description",
     "?source_key.Policy",
     "?source_key.Grants",
+    f"?source_key.{RCP}",
     "?source_bucket.Encryption",
     "?source_bucket.Region",
     "?table.Exports",
@@ -354,6 +363,7 @@ _REPLICA = (
     "?destination_key.Description",
     "?destination_key.Policy",
     "?destination_key.Grants",
+    f"?destination_key.{RCP}",
     "?destination_bucket.Encryption",
 )
 
@@ -369,8 +379,13 @@ class Calls:
 
     def needs(self, side: str) -> tuple[str, ...]:
         """Return the routes: of the caller's own policies too, unless only the resource's side is judged."""
-        own = self.caller if side != "resource" else tuple(route for route in self.caller if route.endswith(".Role"))
-        return (*own, *self.guard, *self.more)
+        own = self.caller if side != "resource" else tuple(one for one in self.caller if one.endswith((".Role", SCP)))
+        return (
+            *own,
+            *self.guard,
+            *(f"?{one.removeprefix('?').partition('.')[0]}.{RCP}" for one in self.guard),
+            *self.more,
+        )
 
 
 CALLS: Mapping[str, Calls] = MappingProxyType(
@@ -404,7 +419,9 @@ CALLS: Mapping[str, Calls] = MappingProxyType(
             (),
             (*_RULES, *_KEY, *_REPLICA, "?exporter.Role"),
         ),
-        "notification": Calls(_notification, (), ("consumer.Policy",), ("source_bucket.Notification",)),
+        "notification": Calls(
+            _notification, (), ("consumer.Policy",), ("source_bucket.Notification", f"?source_bucket.{RCP}")
+        ),
         "assume_role": Calls(
             _assume_role, (), ("replication_role.Trust",), ("replication_role.Role", "?source_bucket")
         ),

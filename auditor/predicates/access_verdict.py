@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from auditor.iam import Decision, Policies, Policy, Reason, Request, decide
+from auditor.kinds.organizations import RCP, SCP
 from auditor.model import Evidence, Json, Text, Unread
 from auditor.predicates.access_calls import CALLS, Ask
 from auditor.predicates.access_policies import OPEN, Leaning, Source, boundary, guard, identity, kms_grants
+from auditor.predicates.organizations import Control, control
 from auditor.predicates.words import ACTION_ON, DENIED, NOT_ALLOWED
 from auditor.scope import Found, Scope, object_to, unknown_at
 
@@ -17,9 +19,9 @@ Side = Literal["caller", "resource", "both"]
 """Whose policies are judged: the caller's own (its resource's Denies are another rule's matter), the resource's, or both."""
 
 _SIDES: Mapping[str, frozenset[str]] = {
-    "caller": frozenset({"identity", "boundary", "session", "logic"}),
-    "resource": frozenset({"resource", "grant", "logic"}),
-    "both": frozenset({"identity", "boundary", "session", "resource", "grant", "logic"}),
+    "caller": frozenset({"identity", "boundary", "session", "scp", "logic"}),
+    "resource": frozenset({"resource", "grant", "rcp", "logic"}),
+    "both": frozenset({"identity", "boundary", "session", "scp", "resource", "grant", "rcp", "logic"}),
 }
 _ALL = Policy.parse(OPEN, "everything")
 _UNDECLARED = Text(
@@ -52,6 +54,7 @@ class Bench:
     sources: dict[str, tuple[Source, ...]] = field(default_factory=dict)
     ready: dict[tuple[str, str, str, bool], Policies] = field(default_factory=dict)
     gaps: dict[tuple[str, str], tuple[tuple[str, Unread], ...]] = field(default_factory=dict)
+    controls: dict[tuple[str, str], Control | None] = field(default_factory=dict)
 
     def refusal(self, ask: Ask) -> Refusal | None:
         """Return why a request is, or may be, refused; `None` when it is surely allowed or not made at all."""
@@ -97,7 +100,8 @@ class Bench:
             return Refusal(ask, decision)
         if (
             self.side == "caller"
-            and decide(request, replace(decision.policies, identity=(_ALL,), boundary=None)).effect != "allowed"
+            and decide(request, replace(decision.policies, identity=(_ALL,), boundary=None, scps=None)).effect
+            != "allowed"
         ):
             return None
         if not ask.guard and decision.effect == "implicit_deny":
@@ -113,7 +117,26 @@ class Bench:
     def _made(self, ask: Ask, request: Request, leaning: Leaning) -> Policies:
         own, limit = ((_ALL,), None) if self.side == "resource" and ask.caller else self._own(ask.caller, leaning)
         grants, _ = self._grants(ask)
-        return Policies(own, self._resource(ask, request, leaning), limit, grants=grants)
+        scps, rcps = self._controls(ask)
+        return Policies(
+            own,
+            self._resource(ask, request, leaning),
+            limit,
+            scps=scps.policies(leaning, principals=False) if scps else None,
+            rcps=rcps.policies(leaning, principals=True) if rcps else None,
+            grants=grants,
+        )
+
+    def _controls(self, ask: Ask) -> tuple[Control | None, Control | None]:
+        """Return the SCPs on the caller's account and the RCPs on the resource's, each as far as this side is judged."""
+        scps = self._control(ask.caller, SCP) if ask.caller and self.side != "resource" else None
+        rcps = self._control(ask.guard.partition(".")[0], RCP) if ask.guard and self.side != "caller" else None
+        return scps, rcps
+
+    def _control(self, node: str, facet: str) -> Control | None:
+        if (node, facet) not in self.controls:
+            self.controls[node, facet] = control(self.scope, node, facet)
+        return self.controls[node, facet]
 
     def _own(self, node: str, leaning: Leaning) -> tuple[tuple[Policy, ...], Policy | None]:
         if not node:
@@ -149,7 +172,9 @@ class Bench:
     def _gaps(self, ask: Ask) -> tuple[tuple[str, Unread], ...]:
         key = (ask.caller, ask.guard)
         if key not in self.gaps:
-            self.gaps[key] = tuple(gap for source in self._consulted(ask) if (gap := source.gap))
+            known = [source.gap for source in self._consulted(ask)]
+            known += [one.gap for one in self._controls(ask) if one is not None and one.required]
+            self.gaps[key] = tuple(gap for gap in known if gap is not None)
         return self.gaps[key]
 
     def _grants(self, ask: Ask) -> tuple[Json, tuple[str, Unread] | None]:
@@ -206,11 +231,11 @@ def _told_elsewhere(name: str, refusal: Refusal, scope: Scope) -> bool:
     return False
 
 
-def _denied_by(refusal: Refusal) -> frozenset[str | int | None]:
-    """Return the statements of the resource's policy that surely deny the request."""
+def _denied_by(refusal: Refusal) -> frozenset[tuple[str, str | int | None]]:
+    """Return the statements of the resource's policy, and of RCPs on it, that surely deny the request."""
     if refusal.gap is not None or refusal.decision.effect != "explicit_deny":
         return frozenset()
-    return frozenset(one.statement for one in refusal.decision.by if one.kind == "resource")
+    return frozenset((one.policy, one.statement) for one in refusal.decision.by if one.kind in {"resource", "rcp"})
 
 
 def evidence(refusal: Refusal, scope: Scope, side: Side) -> Evidence:
@@ -233,6 +258,10 @@ def evidence(refusal: Refusal, scope: Scope, side: Side) -> Evidence:
 
 def _route(ask: Ask, decision: Decision, reasons: list[Reason], side: Side) -> str:
     kinds = [one.kind for one in reasons]
+    if kinds[:1] == ["scp"]:
+        return f"{ask.caller}.{SCP}"
+    if kinds[:1] == ["rcp"]:
+        return f"{ask.guard.partition('.')[0]}.{RCP}"
     if side == "resource" or not ask.caller or (decision.effect == "explicit_deny" and kinds[:1] == ["resource"]):
         return ask.guard or f"{ask.caller}.InlinePolicies"
     if "boundary" in kinds and "identity" not in kinds:

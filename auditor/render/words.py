@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from auditor.model import Severity, Text, Verdict
+from auditor.scope import reason_text
 
 SEVERITIES: Mapping[Severity, Text] = MappingProxyType(
     {
@@ -39,45 +40,6 @@ NODES: Mapping[str, Text] = MappingProxyType(
         "catalog_table": Text("catalog table", "カタログテーブル"),
     }
 )
-
-REASONS: Mapping[str, Text] = MappingProxyType(
-    {
-        "Ambiguous": Text("more than one fits", "候補が複数あります"),
-        "Circular": Text("it depends on itself", "循環参照になっています"),
-        "Conditional": Text("it hangs on an undecided condition", "条件が決まらないと分かりません"),
-        "Deleted": Text("the plan deletes it", "プランで削除されます"),
-        "ExpiredToken": Text("the credentials have expired", "認証情報の有効期限が切れています"),
-        "IncompletePlan": Text("the plan is incomplete", "プランが不完全です"),
-        "Interrupted": Text("the run was interrupted", "実行が中断されました"),
-        "InvalidParameters": Text("AWS has no such call", "該当する API がありません"),
-        "KnownAfterApply": Text("known after apply", "apply するまで確定しません"),
-        "Macro": Text("a macro makes it", "マクロで生成されます"),
-        "Malformed": Text("it makes no sense", "内容を解釈できません"),
-        "NoCredentials": Text("no credentials", "認証情報がありません"),
-        "NoRegion": Text("no such Region", "リージョンが存在しません"),
-        "NotApplicable": Text("it does not apply here", "ここでは対象外です"),
-        "NotDeclared": Text("not declared in the pipeline", "パイプラインに宣言されていません"),
-        "NotEvaluated": Text("it cannot be evaluated", "評価できません"),
-        "NotInPlan": Text("not in the plan", "Terraform のプランにありません"),
-        "NotInSnapshot": Text("not in the snapshot", "スナップショットにありません"),
-        "NotInTemplate": Text("not in the template", "テンプレートにありません"),
-        "NotMapped": Text("this version does not know it", "このバージョンでは未対応です"),
-        "NotRead": Text("it was not asked for", "読み取り対象に含まれていません"),
-        "NotTold": Text("AWS does not tell", "AWS の応答に含まれていません"),
-        "OnlyInTheEvent": Text("only the event itself tells", "イベントの中身にしか現れません"),
-        "OnlyLive": Text("known at run time only", "実行時にしか分かりません"),
-        "PluginFailed": Text("a plugin failed", "プラグインでエラーが発生しました"),
-        "Sensitive": Text("marked as sensitive", "sensitive 指定のため参照しません"),
-        "SeveralWriters": Text("several places set it", "複数の箇所で設定されています"),
-        "Timeout": Text("no answer in time", "時間内に応答がありませんでした"),
-        "TooMany": Text("too much to read", "件数が多すぎます"),
-        "Unknowable": Text("nobody can tell beforehand", "事前には判断できません"),
-        "Unreachable": Text("AWS cannot be reached", "AWS に接続できません"),
-        "Unresolved": Text("it cannot be resolved", "値を解決できません"),
-        "WrongAccount": Text("the credentials are another account's", "別アカウントの認証情報です"),
-    }
-)
-"""What auditor's own reasons for not knowing mean; AWS's error codes are their own words in every language."""
 
 PAGE: Mapping[str, Text] = MappingProxyType(
     {
@@ -221,7 +183,7 @@ def severity_word(severity: Severity, lang: str) -> str:
 
 def reason_word(reason: str, lang: str) -> str:
     """Return why something is not known: auditor's own reasons in a language, AWS's codes as they are."""
-    return REASONS[reason].say(lang) if reason in REASONS else reason
+    return reason_text(reason).say(lang)
 
 
 def verdict_word(verdict: Verdict, lang: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from auditor.edits import EDITS
-from auditor.kinds import KINDS
+from auditor.kinds import KINDS, wanted
 from auditor.model import NODES, Pipeline
 from auditor.predicates import PREDICATES
 from auditor.rule import Among, AnyCheck, Check, Rule
@@ -105,5 +105,5 @@ def _facet_of(route: str, subject: str, pipeline: Pipeline) -> Iterator[tuple[st
     kind = KINDS[declared.kind]
     name = str(path[1])
     name = str(steps(kind.aliases[name])[0]) if name in kind.aliases else name
-    if name in kind.facets:
+    if name in kind.facets and wanted(declared, name, pipeline.intent) != "ignore":
         yield node, name

@@ -25,6 +25,8 @@ _Key = tuple[object, ...]
 
 # Asked by one reader only, with answers too large to keep for a second.
 _NOT_KEPT = frozenset({"ListObjectVersions", "HeadObject", "ListMultipartUploads", "GetMetricData", "ListExports"})
+# These have one endpoint, whatever Region they are asked from.
+_GLOBAL = frozenset({"iam", "organizations"})
 # Seconds: an interrupt is seen when the waiting thread looks up.
 _GLANCE = 0.5
 _INTERRUPTED = Unread("Interrupted", detail="The run was interrupted before this was read.")
@@ -154,7 +156,7 @@ class _Run:
         try:
             return KINDS[target.kind].facets[task.facet].read(self._ask(target), target)
         except Refused as refusal:
-            return Unread(refusal.reason, refusal.permission, refusal.sentence)
+            return Unread(refusal.reason, refusal.permission, refusal.words)
         except _MALFORMED as error:
             return Unread("Malformed", detail=f"The answer makes no sense ({type(error).__name__}: {error}).")
         except BaseException as error:  # noqa: BLE001 - a fault of the program, raised where the run is waited for
@@ -168,7 +170,7 @@ class _Run:
                 raise Refused(self._left_open.reason, self._left_open.detail)
             if call.operation in _NOT_KEPT:
                 return ask(call)
-            region = "" if call.service == "iam" else call.region or target.region
+            region = "" if call.service in _GLOBAL else call.region or target.region
             key = (*_whose(target), call.service, region, call.operation, canonical(dict(call.params)))
             return self._memo.once(key, lambda: ask(call))
 
@@ -196,7 +198,7 @@ class _Memo:
                 future.set_exception(error)
         said = future.exception()
         if isinstance(said, Refused):
-            raise Refused(said.reason, said.sentence, said.permission, attempts=said.attempts)
+            raise Refused(said.reason, said.words, said.permission, attempts=said.attempts)
         return future.result()
 
 
