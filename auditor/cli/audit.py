@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from auditor.cli.nightly import duties_of, nightly_options
 from auditor.cli.options import (
     SEVERITIES,
     lang_option,
@@ -103,6 +104,7 @@ def audit_options(command: Any) -> Any:
                 type=click.Choice(["safe", "review"]),
                 help="Mend what failed: safe fixes, or those to review too.",
             ),
+            nightly_options,
             click.option("--yes", is_flag=True, help="Apply without asking."),
             click.option("--dry-run", is_flag=True, help="Show what --fix would do, and change nothing."),
             click.option(
@@ -153,6 +155,7 @@ def run(ctx: click.Context, choices: dict[str, Any]) -> int:
     from auditor.run import audit, door
 
     outputs = pairs(ctx.meta[OUTPUTS])
+    duties_of(choices).check()
     pipelines, rules = load_all(choices)
     settings = settings_of(choices)
     with door(settings) as aws:

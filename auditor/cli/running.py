@@ -61,6 +61,13 @@ def settings_of(choices: dict[str, Any]) -> Settings:
 
 def write(report: Report, outputs: Sequence[tuple[str, str]], choices: dict[str, Any]) -> None:
     """Write the report in every format asked for; the last line always counts, on standard error when stdout is not a table."""
+    from auditor.cli.nightly import remembered
+
+    with remembered(report, choices) as told:
+        _write(told, outputs, choices)
+
+
+def _write(report: Report, outputs: Sequence[tuple[str, str]], choices: dict[str, Any]) -> None:
     import io
 
     from auditor.files import write_atomic

@@ -13,6 +13,13 @@ if TYPE_CHECKING:
 
 FILE = "history.db"
 
+_ARGUMENTS: dict[str, dict[str, Any]] = {
+    # Seconds that a run waits for another one to finish writing.
+    "sqlite": {"timeout": 60},
+    # Titles are in two languages, whatever the database's own encoding is.
+    "postgresql": {"client_encoding": "utf8"},
+}
+
 
 def default_url(state_dir: Path | None = None) -> str:
     """Return the history in the state folder: under `state_dir`, else where AUDITOR_HISTORY or XDG_STATE_HOME say."""
@@ -50,7 +57,7 @@ def engine_of(url: str) -> Engine:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         parsed = _driven(parsed)
-        engine = create_engine(parsed, connect_args={"timeout": 60} if parsed.drivername.startswith("sqlite") else {})
+        engine = create_engine(parsed, connect_args=_ARGUMENTS.get(parsed.get_backend_name(), {}))
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         reason = str(error).splitlines()[0] if not isinstance(error, ArgumentError) else "it is no database URL"
         raise UsageError(

@@ -46,7 +46,7 @@ class History:
         A finding is fixed when its rule passes, and gone when its rule no longer applies: what was not judged, or could
         not be read, stays as it was.
         """
-        with self._writing() as connection:
+        with self._open(to_write=True) as connection:
             news = recorded(connection, report)
             forget(connection, report.started_at, kept_days)
         return news
@@ -56,7 +56,7 @@ class History:
         from auditor.fleet.tables import RUNS
 
         query = RUNS.select().where(RUNS.c.started_at >= since).order_by(RUNS.c.started_at.desc(), RUNS.c.id.desc())
-        with self._writing() as connection:
+        with self._open(to_write=False) as connection:
             rows = connection.execute(query.limit(limit)).mappings().all()
         return tuple(run_of(row) for row in rows)
 
@@ -67,7 +67,7 @@ class History:
         query = FINDINGS.select()
         if pipeline is not None:
             query = query.where(FINDINGS.c.pipeline == pipeline)
-        with self._writing() as connection:
+        with self._open(to_write=False) as connection:
             rows = [entry_of(row) for row in connection.execute(query).mappings()]
         kept = (one for one in rows if one.state not in CLOSED or max(one.last_seen, one.closed_at) >= since)
         return tuple(sorted(kept, key=order))
@@ -78,7 +78,7 @@ class History:
 
         query = RUNS.select().where(RUNS.c.source == source[:400])
         query = query.order_by(RUNS.c.started_at.desc(), RUNS.c.id.desc()).limit(limit)
-        with self._writing() as connection:
+        with self._open(to_write=False) as connection:
             rows = connection.execute(query).mappings().all()
         return tuple(
             Past(row["started_at"], row["failed"], row["unknown"], row["new"] + row["returned"], row["fixed"])
@@ -86,34 +86,33 @@ class History:
         )
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        """Yield a transaction that has the history to itself; two runs that create it at once come one after the other."""
-        from sqlalchemy.exc import SQLAlchemyError
-
+    def _open(self, *, to_write: bool) -> Iterator[Connection]:
+        """Yield a transaction; one that writes has the history to itself, and a first one makes the tables."""
         from auditor.fleet.tables import prepare
 
         for attempt in range(_TRIES):
             try:
                 with self._engine.begin() as connection:
-                    prepare(connection)
+                    prepare(connection, to_write=False)
                 break
-            except SQLAlchemyError as error:
+            except UsageError:
+                raise
+            except Exception as error:  # noqa: BLE001 - drivers raise what they like, and another run may be making the tables
                 if attempt + 1 == _TRIES:
                     raise self._failed(error) from None
                 time.sleep(0.05 * 2**attempt)
         try:
             with self._engine.begin() as connection:
-                prepare(connection)
+                prepare(connection, to_write=to_write)
                 yield connection
-        except SQLAlchemyError as error:
+        except UsageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a driver raises, the report must not be lost
             raise self._failed(error) from None
 
     def _failed(self, error: Exception) -> UsageError:
-        reason = str(getattr(error, "orig", None) or error).strip().splitlines()[:1]
+        lines = str(getattr(error, "orig", None) or error).strip().splitlines()
+        said = lines[0] if lines else type(error).__name__
         password = self._engine.url.password
-        said = (
-            (reason[0] if reason else type(error).__name__).replace(str(password), "***")
-            if password
-            else "".join(reason)
-        )
+        said = said.replace(str(password), "***") if password else said
         return UsageError(f"The history at {self._shown} cannot be used: {said.rstrip('.')}.", "Check --history.")

@@ -93,16 +93,23 @@ EVENTS = Table(
 """What a run changed: a finding `new`, `returned`, `fixed`, `gone`, `waived` or `unwaived`."""
 
 
-def prepare(connection: Connection) -> None:
-    """Create the tables, or bring those of an older version to this one; raises `UsageError` for a newer version."""
-    if not inspect(connection).has_table(SCHEMA.name):
+def prepare(connection: Connection, *, to_write: bool) -> None:
+    """Create the tables, or bring those of an older version to this one; to write, wait until nobody else does.
+
+    Raises `UsageError` for a newer version.
+    """
+    fresh = not inspect(connection).has_table(SCHEMA.name)
+    if fresh:
         _create(connection)
-    _turn(connection)
     version: int = connection.execute(select(SCHEMA.c.version)).scalar_one()
     if version > VERSION:
         raise UsageError(
             f"The history has version {version}, and this auditor knows {VERSION} at most.", "Upgrade auditor."
         )
+    if to_write or fresh or version < VERSION:
+        _turn(connection)
+        # Another run may have done the steps while this one waited.
+        version = connection.execute(select(SCHEMA.c.version)).scalar_one()
     for step in range(version, VERSION):
         _STEPS[step](connection)
         connection.execute(SCHEMA.update().values(version=step + 1))

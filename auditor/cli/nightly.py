@@ -1,0 +1,89 @@
+"""What `audit` does besides reporting: history, messages, metrics; each is asked for by an option."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from auditor.cli.options import language, severity
+
+if TYPE_CHECKING:
+    from auditor.fleet.nightly import Duties
+    from auditor.model import Report
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def nightly_options(command: F) -> F:
+    """Add --history, --no-history, --history-days, --notify and --metrics."""
+    for option in (
+        click.option(
+            "--metrics",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="Write the counts for Prometheus's textfile collector.",
+        ),
+        click.option(
+            "--notify",
+            multiple=True,
+            metavar="URL",
+            envvar="AUDITOR_NOTIFY",
+            help="Tell what is new, returned, fixed or soon unwaived, by Apprise; repeatable.",
+        ),
+        click.option(
+            "--history-days",
+            type=click.IntRange(1),
+            default=400,
+            show_default=True,
+            help="How long runs and what is closed are kept.",
+        ),
+        click.option("--no-history", is_flag=True, help="Do not record this run."),
+        click.option(
+            "--history",
+            metavar="URL",
+            envvar="AUDITOR_HISTORY",
+            help="Where runs are recorded: a file or a database's URL; without it a file in the state folder, for live runs.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def duties_of(choices: Mapping[str, Any]) -> Duties:
+    """Return what the options ask for."""
+    from auditor.fleet.nightly import Duties
+
+    return Duties(
+        history="" if choices.get("no_history") else choices.get("history") or "",
+        history_days=choices.get("history_days") or 400,
+        notify=tuple(choices.get("notify") or ()),
+        metrics=choices.get("metrics"),
+    )
+
+
+@contextmanager
+def remembered(report: Report, choices: Mapping[str, Any]) -> Iterator[Report]:
+    """Record a run, yield its report with the trend to be written, and then tell of it; what fails is said, and no more."""
+    from auditor.fleet.nightly import remember, tell
+
+    duties = duties_of(_with_default(choices, report))
+    lang = language(choices["lang"])
+    report, news, troubles = remember(report, duties)
+    yield report
+    for trouble in (*troubles, *tell(report, news, duties, lang, severity(choices["fail_on"]))):
+        click.echo(trouble.say(lang), err=True)
+
+
+def _with_default(choices: Mapping[str, Any], report: Report) -> Mapping[str, Any]:
+    """Give a live run the history of the state folder, where SQLAlchemy is installed."""
+    from importlib.util import find_spec
+
+    if choices.get("history") or report.source != "live" or find_spec("sqlalchemy") is None:
+        return choices
+    from auditor.fleet.database import default_url
+
+    return {**choices, "history": default_url(choices.get("state_dir"))}
