@@ -11,7 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from auditor.aws import Aws
-    from auditor.fleet.discovery import Discovery
+    from auditor.fleet.discovery_found import Discovery
     from auditor.model import Account
 
 _ACCOUNT = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)=(?P<id>\d{12})(?::(?P<how>.+))?")
@@ -195,7 +195,7 @@ def _organization(aws: Aws, main: Account, role: str) -> list[Account]:
 def _proposed(kind: str, source: str, accounts: Sequence[Account]) -> Discovery:
     """Return what a template's references make up, in the first of the accounts."""
     from auditor.errors import UsageError
-    from auditor.fleet.discovery import Discovery, FoundNode, FoundPipeline
+    from auditor.fleet.discovery_found import Discovery, FoundNode, FoundPipeline
     from auditor.run import Settings
     from auditor.sources import cloudformation, proposals, terraform
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from auditor.fleet.discovery_world import Bucket, Export, Reader, Role, World, survey
-from auditor.iam import PolicyError, matches_action, matches_resource
+from auditor.fleet.discovery_found import Discovery, FoundNode, FoundPipeline, Wish, named
+from auditor.fleet.discovery_upstream import placed, role_name, upstream
+from auditor.fleet.discovery_world import Bucket, Export, Reader, World, survey
 from auditor.kinds.event_patterns import Free, matches, object_created
 from auditor.model import EMPTY, Account, Json
 from auditor.pipeline.names import read_arn
@@ -17,50 +16,11 @@ from auditor.pipeline.names import read_arn
 if TYPE_CHECKING:
     from auditor.aws import Aws
 
-_EXPORT = "dynamodb:ExportTableToPointInTime"
 _HEARERS = (
     ("LambdaFunctionConfigurations", "LambdaFunctionArn", "lambda", "function:"),
     ("QueueConfigurations", "QueueArn", "sqs", ""),
     ("TopicConfigurations", "TopicArn", "sns", ""),
 )
-
-
-@dataclass(frozen=True, slots=True)
-class FoundNode:
-    """A node as a pipeline file says it (`account`, `name`, …), and what it was inferred from."""
-
-    words: Mapping[str, str]
-    why: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """A word of `intent:`; a value that was seen, or (`sure` is false) one that its owner may want."""
-
-    word: str
-    value: str | int
-    why: str
-    sure: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class FoundPipeline:
-    """A pipeline that was found: its nodes, its proposed intent, and sentences about what could not be told."""
-
-    name: str
-    nodes: Mapping[str, FoundNode]
-    intent: tuple[Wish, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Discovery:
-    """What was found in which accounts, what else is there, and what could not be read."""
-
-    accounts: tuple[Account, ...]
-    pipelines: tuple[FoundPipeline, ...]
-    notes: tuple[str, ...] = ()
-    gaps: tuple[str, ...] = field(default=())
 
 
 def discover(aws: Aws, accounts: Sequence[Account], regions: Sequence[str] = ()) -> Discovery:
@@ -78,21 +38,6 @@ def discover(aws: Aws, accounts: Sequence[Account], regions: Sequence[str] = ())
     return Discovery(tuple(accounts), pipelines, tuple(_alone(reader, world, used)), reader.gaps())
 
 
-def named(found: Iterable[FoundPipeline]) -> tuple[FoundPipeline, ...]:
-    """Return the pipelines with names of their own that a file may have: with a number where one is taken."""
-    taken: set[str] = set()
-    result = []
-    for one in found:
-        base = re.sub(r"[^A-Za-z0-9._-]+", "-", one.name).strip("-._")[:90] or "pipeline"
-        name, number = base, 1
-        while name in taken:
-            number += 1
-            name = f"{base}-{number}"
-        taken.add(name)
-        result.append(replace(one, name=name))
-    return tuple(result)
-
-
 def _beginnings(world: World) -> Iterator[tuple[Bucket, Export | None]]:
     for name, bucket in world.buckets.items():
         exports = [one for one in world.exports if one.bucket == name]
@@ -108,11 +53,11 @@ def _rules(bucket: Bucket) -> list[Mapping[str, Json]]:
 def _pipeline(reader: Reader, world: World, bucket: Bucket, export: Export | None) -> FoundPipeline:
     notes: list[str] = []
     prefix, whence = _prefix(bucket, export)
-    nodes = _upstream(world, bucket, export, notes)
+    nodes = upstream(world, bucket, export, notes)
     why = f"exported to, as the newest export of {export.table} says" if export else "it replicates"
     words = {"name": bucket.name, **({"prefix": prefix} if prefix else {})}
     nodes["source_bucket"] = FoundNode(
-        _placed(bucket.account, bucket.region, words), why + (f"; prefix from {whence}" if prefix else "")
+        placed(bucket.account, bucket.region, words), why + (f"; prefix from {whence}" if prefix else "")
     )
     hearer = _consumer(world, bucket, prefix, notes)
     if hearer is not None:
@@ -131,7 +76,7 @@ def _pipeline(reader: Reader, world: World, bucket: Bucket, export: Export | Non
 
 def _abroad(reader: Reader, world: World, export: Export) -> FoundPipeline:
     """Return the pipeline of a table whose exports go to a bucket that no asked account lists."""
-    words = _placed(export.account, export.region, {"name": export.table})
+    words = placed(export.account, export.region, {"name": export.table})
     table = FoundNode(words, "its newest export")
     owner = next((one for one in world.accounts if one.id == export.owner), None)
     nodes = {"table": table}
@@ -153,17 +98,13 @@ def _abroad(reader: Reader, world: World, export: Export) -> FoundPipeline:
 
 def _alone(reader: Reader, world: World, used: set[tuple[tuple[str, str], ...]]) -> Iterator[str]:
     for account, region, name in world.tables:
-        if tuple(_placed(account, region, {"name": name}).items()) not in used:
+        if tuple(placed(account, region, {"name": name}).items()) not in used:
             document = reader.facet("dynamodb.table", account, region, name, "ContinuousBackups")
             if _days(document):
                 yield (
                     f"table {name} ({account.name}, {region}) has point-in-time recovery, but no export of it was seen:"
                     " it is not declared"
                 )
-
-
-def _placed(account: Account, region: str, words: Mapping[str, str]) -> dict[str, str]:
-    return {"account": account.name, **words, **({"region": region} if region and region != account.region else {})}
 
 
 def _folder(prefix: str) -> str:
@@ -204,78 +145,6 @@ def _covers(limit: str, prefix: str) -> bool:
     return f"{prefix}AWSDynamoDB/".startswith(limit) or limit.startswith(f"{prefix}AWSDynamoDB/")
 
 
-def _upstream(world: World, bucket: Bucket, export: Export | None, notes: list[str]) -> dict[str, FoundNode]:
-    """Return table and exporter: the table by its exports, else by the one role that may export into this bucket."""
-    nodes: dict[str, FoundNode] = {}
-    home = f"arn:{bucket.account.partition}:s3:::"
-    if export is not None:
-        nodes["table"] = FoundNode(_placed(export.account, export.region, {"name": export.table}), "the newest export")
-        arn = export.arn.split("/export/")[0]
-        fits = [one for one in world.roles if _named_in(one, _EXPORT, arn)]
-        roles = [one for one in fits if _named_in(one, "s3:PutObject", f"{home}{bucket.name}/")] or fits
-    else:
-        writers = [one for one in world.roles if _named_in(one, "s3:PutObject", f"{home}{bucket.name}/")]
-        roles = [one for one in writers if list(_exported(one))]
-        tables = sorted({arn for one in roles for arn in _exported(one)})
-        if len(tables) == 1 and (found := _table(world, tables[0])) is not None:
-            nodes["table"] = FoundNode(found, "what the exporter's policies allow; no export was seen")
-        elif tables:
-            notes.append(f"several tables may be exported to {bucket.name}: {', '.join(tables)}")
-    if len(roles) == 1:
-        words = {"account": roles[0].account.name, "role": _role_name(roles[0].arn)}
-        nodes["exporter"] = FoundNode(words, f"its policies allow {_EXPORT} on this table and no other role's do")
-    elif roles:
-        notes.append(f"several roles may export: {', '.join(_role_name(one.arn) for one in roles)}; declare `exporter`")
-    return nodes
-
-
-def _table(world: World, arn: str) -> dict[str, str] | None:
-    said = read_arn(arn)
-    for account, region, name in world.tables:
-        if said and (said.account, said.region, said.resource) == (account.id, region, f"table/{name}"):
-            return _placed(account, region, {"name": name})
-    return None
-
-
-def _texts(value: Json) -> list[str]:
-    return [one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str)]
-
-
-def _grants(role: Role, action: str) -> Iterator[str]:
-    for one in role.allows:
-        try:
-            if matches_action(_texts(one.get("Action")), action):
-                yield from _texts(one.get("Resource"))
-        except PolicyError:
-            continue
-
-
-def _exported(role: Role) -> Iterator[str]:
-    yield from (one for one in _grants(role, _EXPORT) if "*" not in one and ":table/" in one)
-
-
-def _named_in(role: Role, action: str, arn: str) -> bool:
-    """Tell whether an action is allowed on this very resource, by a pattern that speaks of no other service's or bucket's."""
-    head = arn.rstrip("/")
-    for pattern in _grants(role, action):
-        if pattern == arn or (pattern.startswith(arn) and arn.endswith("/")):
-            return True
-        try:
-            if (
-                "*" not in pattern.split(":", 5)[-1][:3]
-                and matches_resource(pattern, f"{head}/key" if arn.endswith("/") else arn) is True
-            ):
-                return True
-        except PolicyError:
-            continue
-    return False
-
-
-def _role_name(arn: str) -> str:
-    said = arn.partition(":role/")[2]
-    return f"/{said}" if "/" in said else said
-
-
 def _consumer(world: World, bucket: Bucket, prefix: str, notes: list[str]) -> FoundNode | None:
     """Return whom the bucket tells of new objects: directly, else through EventBridge."""
     document = bucket.notification or {}
@@ -289,7 +158,7 @@ def _consumer(world: World, bucket: Bucket, prefix: str, notes: list[str]) -> Fo
             if said is None or account is None:
                 notes.append(f"consumer: {one.get(member)} lies in an account that was not asked")
                 continue
-            words = _placed(account, said.region, {word: said.resource.removeprefix(head)})
+            words = placed(account, said.region, {word: said.resource.removeprefix(head)})
             heard.append((_covers(_heard_prefix(one), prefix), FoundNode(words, "the bucket's notification")))
     if heard:
         return next((node for fits, node in heard if fits), heard[0][1])
@@ -312,7 +181,7 @@ def _woken(world: World, bucket: Bucket, notes: list[str]) -> FoundNode | None:
         return None
     if len(meant) > 1:
         notes.append(f"several EventBridge rules hear of new objects: {', '.join(one.name for one in meant)}")
-    words = _placed(bucket.account, bucket.region, {"eventbridge_rule": meant[0].name})
+    words = placed(bucket.account, bucket.region, {"eventbridge_rule": meant[0].name})
     return FoundNode(words, "the bucket tells EventBridge, and this rule's pattern matches")
 
 
@@ -327,7 +196,7 @@ def _downstream(
     role = read_arn(str((bucket.replication or {}).get("Role") or ""))
     account = _owner(world, role.account) if role else None
     if role is not None and account is not None:
-        words = {"account": account.name, "role": _role_name(f":{role.resource}")}
+        words = {"account": account.name, "role": role_name(f":{role.resource}")}
         nodes["replication_role"] = FoundNode(words, "the replication configuration")
     goal = rule.get("Destination") or {}
     name = str(goal.get("Bucket") or "").rpartition(":::")[2]
@@ -339,7 +208,7 @@ def _downstream(
         notes.append(f"destination_bucket {name} lies in {where}: run again with --account NAME={said or 'ID'}")
     else:
         region = known.region if known else owner.region
-        nodes["destination_bucket"] = FoundNode(_placed(owner, region, {"name": name}), "the replication rule")
+        nodes["destination_bucket"] = FoundNode(placed(owner, region, {"name": name}), "the replication rule")
     key = str((goal.get("EncryptionConfiguration") or {}).get("ReplicaKmsKeyID") or "")
     if key:
         _add_key(world, owner, key, "destination_key", "the replication rule", nodes, notes)
@@ -378,7 +247,7 @@ def _add_key(
         notes.append(f"{node} {key} lies in an account that was not asked")
         return
     word = "alias" if (said.resource if said else key).startswith("alias/") else "key"
-    nodes[node] = FoundNode(_placed(account, said.region if said else region, {word: key}), why)
+    nodes[node] = FoundNode(placed(account, said.region if said else region, {word: key}), why)
 
 
 def _wishes(rule: Mapping[str, Json] | None, hearer: FoundNode | None) -> Iterator[Wish]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from auditor.errors import PipelineError, UsageError
-from auditor.fleet.discovery import Discovery, FoundNode, FoundPipeline
+from auditor.fleet.discovery_found import Discovery, FoundNode, FoundPipeline
 from auditor.model import NODES, Account, Pipeline
 from auditor.pipeline import parse
 

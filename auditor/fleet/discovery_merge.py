@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from auditor.errors import PipelineError, UsageError
-from auditor.fleet.discovery import Discovery, FoundNode, FoundPipeline, named
 from auditor.fleet.discovery_file import account_line, block, fitting_nodes, node_line, same
+from auditor.fleet.discovery_found import Discovery, FoundNode, FoundPipeline, named
 from auditor.model import EMPTY, Account, Json, Pipeline
 from auditor.pipeline import parse
 
