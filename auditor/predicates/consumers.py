@@ -142,7 +142,8 @@ _FIRST: Mapping[str, str] = {
     "s3.bucket": "Versioning",
     "dynamodb.table": "ContinuousBackups",
     "iam.role": "Role",
-    "kms.key": "Description",
+    # Not Description, which tables have too: a rule about them would read it for nothing.
+    "kms.key": "Rotation",
     "glue.table": "Table",
 }
 """The facet of each kind that tells, at the least, whether the resource is there."""
