@@ -14,7 +14,7 @@ import pytest
 from render import sample
 from test_render import hostile, only, told
 
-from auditor.model import Report, Severity, Verdict
+from auditor.model import Past, Report, Severity, Verdict
 from auditor.render.page import embedded
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -154,6 +154,23 @@ class TestInABrowser:
         text = page.locator(".details").inner_text()
         assert "not read: AccessDenied; needs s3:GetBucketVersioning" in text
         assert "Nothing is mended while this is unknown" in text
+
+    def test_the_trend_is_drawn_where_there_are_earlier_runs(self, show):
+        assert not show(sample.report()).locator("#trend").is_visible()
+        nights = (
+            Past("2026-11-23T03:00:00Z", 7, 1, 7, 0),
+            Past("2026-11-24T03:00:00Z", 0),
+            Past("2026-11-25T03:00:00Z", 2, 0, 2, 0),
+        )
+        page = show(replace(sample.report(), history=nights), lang="ja")
+        assert (
+            page.locator("#trend-text").inner_text() == "3 回の実行。2026-11-23 の不合格は 7 件、2026-11-25 は 2 件。"
+        )
+        heights = [float(bar.get_attribute("height")) for bar in page.locator("#trend .failed").all()]
+        assert heights[0] > heights[2] > heights[1] == 0
+        assert page.locator("#trend title").first.text_content() == (
+            "2026-11-23 03:00:00: 不合格 7 件、不明 1 件、新規 7 件、解消 0 件"
+        )
 
     def test_filters(self, show):
         page = show(sample.report())

@@ -14,7 +14,7 @@ from auditor.render.page_data import payload
 from auditor.render.totals import closing_line
 from auditor.render.words import PAGE
 
-_SCRIPTS = ("dom", "words", "documents", "details", "findings", "diagram", "main")
+_SCRIPTS = ("dom", "words", "documents", "details", "findings", "diagram", "trend", "main")
 """The parts of the page's script, in the order in which they stand in it."""
 
 

@@ -45,6 +45,7 @@ def payload(report: Report, options: Options) -> dict[str, Any]:
         },
         "severities": {severity.value: count for severity, count in sums.failed_by},
         "notices": [_both(notice.text) for notice in report.notices],
+        "history": [[plain(one.started_at), one.failed, one.unknown, one.new, one.fixed] for one in report.history],
         "pipelines": [_pipeline(one, findings) for one in report.snapshots],
         "findings": told,
         "texts": [list(pair) for pair in texts],

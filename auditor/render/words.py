@@ -55,6 +55,13 @@ PAGE: Mapping[str, Text] = MappingProxyType(
             "このページはページ内のスクリプトでレポートを描画します（通信は行いません）。スクリプトを許可してください。",
         ),
         "page-summary": Text("Summary", "概要"),
+        "page-trend": Text("Trend", "推移"),
+        "page-trend-text": Text(
+            "{} runs. Failed on {}: {}; on {}: {}.", "{} 回の実行。{} の不合格は {} 件、{} は {} 件。"
+        ),
+        "page-trend-run": Text(
+            "{}: {} failed, {} unknown, {} new, {} fixed", "{}: 不合格 {} 件、不明 {} 件、新規 {} 件、解消 {} 件"
+        ),
         "page-pipelines": Text("Pipelines", "パイプライン"),
         "page-findings": Text("Findings", "指摘一覧"),
         "page-notices": Text("Notices", "お知らせ"),

@@ -83,6 +83,7 @@ function drawAll() {
   speak();
   drawTheme();
   drawSummary();
+  drawTrend();
   drawNotices();
   drawPipelines();
   drawFilters();
