@@ -43,14 +43,29 @@ class Instance:
         later = self.unknown if isinstance(self.unknown, Mapping) else EMPTY
         return frozenset(self.values) | frozenset(later)
 
+    def known(self, name: str) -> bool:
+        """Tell whether all of an attribute is known, and none of it sensitive."""
+        return not any(_marks(_mask(one, name)) for one in (self.unknown, self.sensitive))
+
     def attribute(self, name: str) -> Json:
         """Return an attribute, with an `Unread` where it is not known yet or sensitive; `None` when it is null."""
-        later = self.unknown.get(name) if isinstance(self.unknown, Mapping) else self.unknown is True
-        secret = self.sensitive.get(name) if isinstance(self.sensitive, Mapping) else self.sensitive is True
-        value = self.values.get(name)
-        if not later and not secret:
-            return value
-        return _marked(value, later, secret, f"{self.address}: {name}")
+        if self.known(name):
+            return self.values.get(name)
+        later, secret = _mask(self.unknown, name), _mask(self.sensitive, name)
+        return _marked(self.values.get(name), later, secret, f"{self.address}: {name}")
+
+
+def _mask(mask: Json, name: str) -> Json:
+    return mask.get(name) if isinstance(mask, dict) else mask is True
+
+
+def _marks(mask: Json) -> bool:
+    """Tell whether a mask says yes anywhere."""
+    if mask is True:
+        return True
+    if isinstance(mask, dict):
+        return any(_marks(one) for one in mask.values())
+    return isinstance(mask, list) and any(_marks(one) for one in mask)
 
 
 def _marked(value: Json, later: Json, secret: Json, where: str) -> Json:

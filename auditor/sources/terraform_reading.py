@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from auditor.errors import InputError, Mistake, Place, SourceError
-from auditor.files import load_json, shown
+from auditor.files import JSON_BYTES, parse_json, read_text, shown
 from auditor.model import EMPTY, Json
 from auditor.sources.terraform_plan import Block, Instance, Module, Plan, without_keys
 
@@ -20,10 +22,32 @@ _MODULES = 10_000
 def load(path: Path) -> Plan:
     """Return a plan or state. Raises `SourceError` with one sentence for anything else."""
     try:
-        value = load_json(path, places=False).value
+        value = _json(path)
     except InputError as error:
         raise SourceError([_explained(path, mistake) for mistake in error.mistakes]) from None
     return _plan(value, _Shape(str(path)))
+
+
+def _json(path: Path) -> Json:
+    """Return a file's value: plans are large, and Terraform writes them well formed, so they are read the quick way.
+
+    What that way does not understand is read again with care, for the sentence. Raises `InputError`.
+    """
+    text = read_text(path, limit=JSON_BYTES)
+    running = gc.isenabled()
+    # Millions of small values are made and none is thrown away: looking for garbage would take half of the time.
+    gc.disable()
+    try:
+        return json.loads(text.removeprefix("\ufeff"), parse_constant=_refused)
+    except (ValueError, RecursionError):
+        return parse_json(text, str(path)).value
+    finally:
+        if running:
+            gc.enable()
+
+
+def _refused(_word: str) -> NoReturn:
+    raise ValueError
 
 
 def _explained(path: Path, mistake: Mistake) -> Mistake:
@@ -108,16 +132,10 @@ def _instances(known: Mapping[str, Json], changes: list[Instance], shape: _Shape
     seen = {one.address for one in changes}
     yield from (one for one in changes if one.made or not _LEAVING & set(one.actions))
     for name in ("planned_values", "values"):
-        for one in _values(known.get(name), name, shape):
-            if one.address not in seen:
-                seen.add(one.address)
-                yield one
+        yield from _values(known.get(name), name, shape, seen)
     prior = shape.mapping(known.get("prior_state"), "prior_state")
-    for one in _values(prior.get("values"), "prior_state.values", shape):
-        # Data sources that were read before the plan was made; managed resources are among the changes.
-        if one.mode == "data" and one.address not in seen:
-            seen.add(one.address)
-            yield one
+    # Data sources that were read before the plan was made; managed resources are among the changes.
+    yield from (one for one in _values(prior.get("values"), "prior_state.values", shape, seen) if one.mode == "data")
 
 
 def _changes(known: Mapping[str, Json], shape: _Shape) -> Iterator[Instance]:
@@ -141,15 +159,21 @@ def _change(raw: Mapping[str, Json], where: str, shape: _Shape) -> Instance:
     return _instance(raw, where, _text(raw.get("module_address")), (actions, values, unknown, secret), shape)
 
 
-def _values(raw: Json, where: str, shape: _Shape) -> Iterator[Instance]:
+def _values(raw: Json, where: str, shape: _Shape, seen: set[str]) -> Iterator[Instance]:
+    """Yield the resources of a module and of those below it that were not seen yet."""
     waiting = [(shape.mapping(raw, where).get("root_module"), "", f"{where}.root_module")]
     while waiting:
         found, address, here = waiting.pop()
         module = shape.mapping(found, here)
         for one, there in shape.items(module.get("resources"), f"{here}.resources"):
             resource = shape.mapping(one, there)
+            if resource.get("address") in seen:
+                continue
             values = shape.mapping(resource.get("values"), f"{there}.values")
-            yield _instance(resource, there, address, ((), values, None, resource.get("sensitive_values")), shape)
+            made = _instance(resource, there, address, ((), values, None, resource.get("sensitive_values")), shape)
+            if made.address not in seen:
+                seen.add(made.address)
+                yield made
         for child, there in shape.items(module.get("child_modules"), f"{here}.child_modules"):
             waiting.append((child, _text(shape.mapping(child, there).get("address")), there))
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
-from auditor.kinds.parts import Part
+from auditor.kinds.parts import Part, lifted
 from auditor.kinds.terraform import KIND_OF
 from auditor.model import EMPTY, Account, Json, Unread
 from auditor.scope import first_unread
@@ -150,6 +150,8 @@ class View:
         return self._attributes[key]
 
     def _read(self, instance: Instance, name: str) -> Json:
+        if instance.known(name):
+            return instance.values.get(name)
         value = instance.attribute(name)
         if isinstance(value, Unread) and value.reason == LATER:
             found = self._follows(instance, name)
@@ -283,6 +285,8 @@ class View:
 
     def _placed(self, instance: Instance, value: Json, path: tuple[Step, ...]) -> Part:
         place = self.world.place(instance, path)
+        if self.world.configuration is None:
+            return lifted(_without_nulls(value), place)
         if isinstance(value, Mapping):
             made = {
                 str(name): self._placed(instance, inner, (*path, str(name)))
@@ -329,6 +333,12 @@ def _fits(written: Json, value: Json) -> bool:
     if isinstance(written, Mapping | list) or isinstance(value, Mapping | list):
         return False
     return str(written).lower() == str(value).lower()
+
+
+def _without_nulls(value: Json) -> Json:
+    if isinstance(value, dict):
+        return {name: _without_nulls(part) for name, part in value.items() if part is not None}
+    return [_without_nulls(one) for one in value] if isinstance(value, list) else value
 
 
 def _inside(value: Json, step: str | int) -> Json:

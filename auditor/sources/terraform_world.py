@@ -29,6 +29,7 @@ class World:
     by_name: dict[tuple[str, str], list[Instance]] = field(default_factory=lambda: defaultdict(list))
     gone: dict[str, list[Instance]] = field(default_factory=lambda: defaultdict(list))
     plan_of: dict[Instance, Plan] = field(default_factory=dict)
+    _places: dict[Instance, Place] = field(default_factory=dict)
     _owners: dict[tuple[str, str], tuple[set[str], set[str]]] = field(
         default_factory=lambda: defaultdict(lambda: (set(), set()))
     )
@@ -44,7 +45,11 @@ class World:
     def place(self, instance: Instance, path: tuple[Step, ...] = ()) -> Place:
         """Return where an attribute of an instance is configured: in its file, else the plan's file and the address."""
         found = self.configuration.place(instance, path) if self.configuration is not None else None
-        return found or Place(f"{self.plan_of[instance].file} {instance.address}")
+        if found is not None:
+            return found
+        if instance not in self._places:
+            self._places[instance] = Place(f"{self.plan_of[instance].file} {instance.address}")
+        return self._places[instance]
 
     def tell(self, instance: Instance, account: str, region: str) -> None:
         """Remember that an instance, and so its provider, belongs to an account and Region."""
