@@ -87,7 +87,7 @@ def _inner(part: Part, route: str) -> Iterator[tuple[str, Place]]:
     else:
         return
     for name, one in pairs:
-        if one.place != part.place:
+        if one.place is not part.place and one.place != part.place:
             yield name, one.place
         yield from _inner(one, name)
 
