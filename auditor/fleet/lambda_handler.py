@@ -1,0 +1,1 @@
+"""AWS Lambda: one audit for an event, ended before the function is."""
