@@ -268,6 +268,9 @@ def test_no_password_is_shown():
     _, _, troubles = remember(report(1, finding(FAIL)), Duties(history=url))
     assert "auditor:***@127.0.0.1" in troubles[0].en
     assert "hunter2" not in troubles[0].en + troubles[0].ja
+    _, _, troubles = remember(report(1, finding(FAIL)), Duties(history=f"{url}?password=sesame7&sslpassword=sesame8"))
+    assert "auditor:***@127.0.0.1" in troubles[0].en
+    assert "sesame" not in troubles[0].en + troubles[0].ja
 
 
 def test_times_can_be_said_in_several_ways():

@@ -30,7 +30,8 @@ class History:
 
     def __init__(self, url: str) -> None:
         self._engine = engine_of(url)
-        self._shown = self._engine.url.render_as_string(hide_password=True)
+        # An option of the URL may be a password too (`?password=…`, `?sslpassword=…`).
+        self._shown = self._engine.url.set(query={}).render_as_string(hide_password=True)
 
     def __enter__(self) -> History:  # noqa: PYI034 - History has no subclasses
         return self
@@ -113,6 +114,8 @@ class History:
     def _failed(self, error: Exception) -> UsageError:
         lines = str(getattr(error, "orig", None) or error).strip().splitlines()
         said = lines[0] if lines else type(error).__name__
-        password = self._engine.url.password
-        said = said.replace(str(password), "***") if password else said
+        url = self._engine.url
+        options = (url.query[name] for name in url.query if "pass" in name.lower())
+        for secret in (url.password, *options):
+            said = said.replace(str(secret), "***") if secret else said
         return UsageError(f"The history at {self._shown} cannot be used: {said.rstrip('.')}.", "Check --history.")
