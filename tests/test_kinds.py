@@ -375,8 +375,13 @@ def test_not_configured_is_told_from_not_read(aws, standin, facet, absent):
     assert read(aws, "s3.bucket", facet, target("s3.bucket", f"fresh-{facet.lower()}")) == absent
 
 
-# The account's own setting, and what the stand-in lists of a table that it does not have.
-WITHOUT_RESOURCE = {("s3.bucket", "AccountPublicAccessBlock"), ("dynamodb.table", "Exports")}
+# The account's own settings, and what the stand-in lists of a table that it does not have.
+WITHOUT_RESOURCE = {
+    ("s3.bucket", "AccountPublicAccessBlock"),
+    ("dynamodb.table", "Exports"),
+    ("iam.role", "ServiceControlPolicies"),
+    *((kind, "ResourceControlPolicies") for kind in ("s3.bucket", "kms.key", "sqs.queue")),
+}
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,7 @@ def test_no_text_of_the_program_is_without_its_twin():
         en, ja = (
             "".join(str(part.value) for part in ast.walk(one) if isinstance(part, ast.Constant)) for one in arguments
         )
-        assert JAPANESE.search(ja) or not re.search("[A-Za-z]{2}", en), place
+        assert JAPANESE.search(ja) or not re.search("[A-Za-z]{2}", re.sub("`[^`]*`", "", en)), place
         assert not JAPANESE.search(re.sub("[「」]", "", en)), place
         holes = [sorted(set(re.findall(r"\{\d*\}", text))) for text in (en, ja)]
         assert len(re.findall(r"\{\d*\}", en)) == len(re.findall(r"\{\d*\}", ja)), f"{place}: {holes}"

@@ -204,8 +204,8 @@ def test_waivers_of_unknown_rules_are_told_once_with_the_nearest_rule():
 def test_rules_may_add_words_to_intent():
     more = {"max_objects": {"type": "integer", "minimum": 1}, "wake_on": {"const": "never"}}
     text = ORDERS.replace("wake_on: exports", "wake_on: exports\n      max_objects: 5")
-    known = parse(text, "f", intent=more)[0].intent.keys() - {"max_objects"}
-    assert len(known) == 6
+    known = (parse(text, "f", intent=more)[0].intent.keys() - {"max_objects"}) | {"organization_policies"}
+    assert len(known) == 7
     assert said(parse, text, "f") == [
         "f:18:7: Unknown key `max_objects`. There are " + ", ".join(f"`{word}`" for word in sorted(known)) + "."
     ]

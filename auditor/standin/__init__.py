@@ -8,7 +8,21 @@ from __future__ import annotations
 
 import functools
 
-from auditor.standin import accounts, alarms, backups, bus, exports, functions, jobs, keys, queues, roles, s3, topics
+from auditor.standin import (
+    accounts,
+    alarms,
+    backups,
+    bus,
+    exports,
+    functions,
+    jobs,
+    keys,
+    organizations,
+    queues,
+    roles,
+    s3,
+    topics,
+)
 from auditor.standin.client import Server, serve
 from auditor.standin.options import OPTIONS, Options
 
@@ -25,6 +39,7 @@ REPAIRS = {
     "roles": roles.REPAIRS,
     "alarms": alarms.REPAIRS,
     "bus": bus.REPAIRS,
+    "organizations": organizations.REPAIRS,
 }
 
 

@@ -31,7 +31,7 @@ print(len(REPAIRS))
 def test_install_repairs_mock_aws():
     """In a process of its own: mock_aws would take over the server of the other tests."""
     run = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False)
-    assert run.stdout.split() == ["AccessDenied", "12"], run.stderr
+    assert run.stdout.split() == ["AccessDenied", "13"], run.stderr
 
 
 def test_another_moto_is_refused_with_a_sentence():

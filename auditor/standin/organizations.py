@@ -1,0 +1,32 @@
+"""Organizations as AWS answers it: members know of their organisation, and delegated administrators see all of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+# Open to every account of an organisation (Organizations User Guide, orgs_delegate_policies).
+_FOR_MEMBERS = frozenset({"DescribeOrganization", "ListDelegatedAdministrators"})
+_DENIED = "You don't have permissions to access this resource."
+
+
+def install() -> None:
+    """Give member accounts the organisation's answers, or AWS's refusal."""
+    from moto.organizations.responses import OrganizationsResponse
+
+    OrganizationsResponse.organizations_backend = property(_backend)
+
+
+def _backend(self: Any) -> Any:
+    from moto.core.exceptions import JsonRESTError
+    from moto.organizations.models import organizations_backends
+
+    account, partition = self.current_account, self.partition
+    chief, where = organizations_backends.master_accounts.get(account, (account, partition))
+    whole = organizations_backends[chief][where]
+    delegated = any(admin.account.id == account for admin in whole.admins)
+    if chief != account and not delegated and self._get_action() not in _FOR_MEMBERS:
+        raise JsonRESTError("AccessDeniedException", _DENIED)
+    return whole
+
+
+REPAIRS = (install,)
