@@ -23,7 +23,7 @@ from auditor.pipeline import parse
 from auditor.predicates import PREDICATES
 from auditor.render.totals import closing_line, exit_code
 from auditor.rule import Case
-from auditor.rulebook import load, selected, wanted_facets
+from auditor.rulebook import each_check, load, selected, wanted_facets
 from auditor.run import Settings, audit
 from auditor.scope import steps
 from auditor.standin import serve
@@ -132,7 +132,9 @@ def test_one_policy_that_may_not_be_read_leaves_the_others_known():
 
 BASE = yaml.safe_load((HERE / "s3" / "pipelines.yaml").read_text(encoding="utf-8"))["base"]
 MORE = yaml.safe_load((HERE / "access" / "pipelines.yaml").read_text(encoding="utf-8"))["base"]
-OF_ACCESS = [rule for rule in RULES if not rule.id.startswith("plan-")]
+OF_ACCESS = [
+    rule for rule in RULES if any(getattr(one, "predicate", "") == "allows" for one, _ in each_check(rule.checks))
+]
 
 
 def laid(*middle, organization="o-a1", full=FULL, chief=CHIEF):
@@ -340,13 +342,12 @@ def test_a_member_knows_its_organisation_and_not_its_policies(founded):
 
 
 def test_a_delegated_administrator_sees_what_blocks(founded):
-    server, chief = founded
+    _, chief = founded
     for account in (PRODUCTION, ANALYTICS):
         chief.register_delegated_administrator(AccountId=account, ServicePrincipal="access-analyzer.amazonaws.com")
     assert exit_code(run("require")) == 0
     lay(chief, "no-copies", "SERVICE_CONTROL_POLICY", NO_COPIES, PRODUCTION)
     lay(chief, "nobody-writes", "RESOURCE_CONTROL_POLICY", NOBODY_WRITES, ANALYTICS)
-    server.clear()
     report = run()
     failed = {(one.rule, one.node) for one in report.findings if one.verdict is Verdict.FAIL}
     assert failed == {
@@ -354,6 +355,3 @@ def test_a_delegated_administrator_sees_what_blocks(founded):
         ("destination-policy", "destination_bucket"),
     }
     assert not [one for one in report.findings if one.verdict is Verdict.UNKNOWN]
-    calls = [(one["operation"], one["resource"], one["account"]) for one in asked(server)]
-    repeated = {call for call in calls if calls.count(call) > 2}
-    assert not repeated or {call[0] for call in repeated} <= {"DescribePolicy", "ListPoliciesForTarget", "ListParents"}
