@@ -198,7 +198,56 @@ def _both_blocks(_wanted: Json, _at: str) -> tuple[str, ...]:
 
 _TRUE: Json = {"const": True}
 
+_OWNER_PAYS = Text("BucketOwner, for replicas of another account", "別アカウントのレプリカを受け取るには BucketOwner")
+_LOCK_TOO = Text("Enabled, as at the source", "送信元と同じく Enabled")
+
+
+def _takes_replicas(_found: Found, _wanted: Json, scope: Scope) -> Iterator[Evidence]:
+    """Object to a destination that S3 replicates nothing into, whatever its policy says (S3UG replication, DDB-09, REP-19, 20)."""
+    payer = scope.find("subject.RequestPayment.Payer")
+    foreign = scope.find("subject.Account").value != scope.find("source_bucket.Account").value
+    if foreign and payer.unread is not None:
+        yield unknown_at(payer.route, payer.unread, _OWNER_PAYS, scope)
+    elif foreign and payer.value == "Requester":
+        note = Text(
+            "S3 does not replicate into a Requester Pays bucket of another account.",
+            "リクエスタ支払いのバケットには、別アカウントからレプリケートできません。",
+        )
+        yield object_to(payer, _OWNER_PAYS, scope, note=note)
+    locked = scope.find("source_bucket.ObjectLock.ObjectLockEnabled")
+    here = scope.find("subject.ObjectLock.ObjectLockEnabled")
+    if locked.unread is not None or (locked.value == "Enabled" and here.unread is not None):
+        if here.value != "Enabled":
+            unread = locked if locked.unread is not None else here
+            yield unknown_at(unread.route, unread.unread or Unread("NotRead"), _LOCK_TOO, scope)
+    elif locked.value == "Enabled" and here.value != "Enabled":
+        note = Text(
+            "Objects of a bucket with Object Lock fail to replicate into one without it (DstBucketObjectLockConfigMissing).",
+            "オブジェクトロックが有効なバケットのオブジェクトは、無効なバケットへのレプリケーションに失敗します"
+            "（DstBucketObjectLockConfigMissing）。",
+        )
+        yield object_to(here, _LOCK_TOO, scope, note=note)
+
+
 BUCKETS = (
+    Predicate(
+        "takes_replicas",
+        _takes_replicas,
+        {"const": True},
+        Text(
+            "The bucket is of a kind that S3 replicates into: its owner pays for requests of other accounts, and it has Object "
+            "Lock where the source has.",
+            "S3 がレプリケートできるバケットである。別アカウントからのリクエスト料金を所有者が払い、送信元にオブジェクトロックが"
+            "あればこちらにもある。",
+        ),
+        needs=lambda _wanted, _at: (
+            "subject.RequestPayment",
+            "subject.ObjectLock",
+            "subject.Account",
+            "?source_bucket.ObjectLock",
+        ),
+        example="{takes_replicas: true}",
+    ),
     Predicate(
         "blocks_public_access",
         _blocks_public_access,
