@@ -20,7 +20,9 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from auditor.cli import cli
+from auditor.cli.audit import audit_command
 from auditor.cli.fleet import moment
+from auditor.cli.nightly import duties_of
 from auditor.errors import Text, UsageError
 from auditor.fleet.history import History
 from auditor.fleet.nightly import Duties, remember
@@ -260,6 +262,28 @@ def test_a_url_that_leads_nowhere_is_one_sentence(url, sentence):
         Duties(history=url).check()
 
 
+def test_a_disk_that_refuses_is_no_wrong_usage(tmp_path):
+    (tmp_path / "file").write_text("")
+    duties = Duties(history=f"sqlite:///{tmp_path / 'file' / 'history.db'}")
+    duties.check()
+    _, news, (trouble,) = remember(report(1, finding(FAIL)), duties)
+    assert news is None
+    assert "is not in the history" in trouble.en
+
+
+def test_history_without_a_url_is_the_one_in_the_state_folder(tmp_path, monkeypatch):
+    monkeypatch.delenv("AUDITOR_HISTORY", raising=False)
+    choices = audit_command.make_context("audit", ["x.yaml", "--history", "--state-dir", str(tmp_path)]).params
+    assert duties_of(choices).history == f"sqlite:///{tmp_path / 'history.db'}"
+    assert duties_of({**choices, "no_history": True}).history == ""
+
+
+@pytest.mark.parametrize("name", ["a.yaml", "a.yml", "A.YAML", "plan.json"])
+def test_a_pipeline_is_not_taken_for_a_history(name):
+    with pytest.raises(UsageError, match="this is no history"):
+        audit_command.make_context("audit", ["--history", name, "b.yaml"])
+
+
 def test_no_password_is_shown():
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -304,6 +328,9 @@ def test_the_command_tells_runs_and_findings(url):
     assert "fixed" in table
     assert "2 d" in table
     assert "invoices" not in table
+    narrow = ("--history", url, "--since", "2026-11-01", "--format", "json", "--rule")
+    assert len(json.loads(cli_history(*narrow, "pitr-enabled").output)["findings"]) == 2
+    assert json.loads(cli_history(*narrow, "tls-only").output)["findings"] == []
     assert "解消" in cli_history("--history", url, "--since", "2026-11-01", "--lang", "ja").output
 
 

@@ -65,6 +65,7 @@ _AGO = re.compile(r"([1-9]\d{0,4})([dh])")
     "--since", metavar="WHEN", default="30d", show_default=True, help="A date (2026-11-25), or 7d, or 12h ago."
 )
 @click.option("--pipeline", metavar="NAME", help="Only findings of this pipeline.")
+@click.option("--rule", metavar="ID", help="Only findings of this rule.")
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", show_default=True)
 @click.option(
     "--history", metavar="URL", envvar="AUDITOR_HISTORY", help="Where runs are recorded; the state folder without it."
@@ -72,7 +73,13 @@ _AGO = re.compile(r"([1-9]\d{0,4})([dh])")
 @click.option("--state-dir", type=click.Path(path_type=Path), metavar="DIR", help="The state folder.")
 @lang_option
 def history_command(
-    since: str, pipeline: str | None, form: str, history: str | None, state_dir: Path | None, lang: str | None
+    since: str,
+    pipeline: str | None,
+    rule: str | None,
+    form: str,
+    history: str | None,
+    state_dir: Path | None,
+    lang: str | None,
 ) -> int:
     """Show past runs: what is new, fixed, recurring, since when, and how long until it was fixed."""
     from auditor.errors import UsageError
@@ -83,6 +90,7 @@ def history_command(
         raise UsageError(_NONE.fill(url).say(language(lang)))
     with History(url) as opened:
         runs, findings = opened.runs(since=start), opened.findings(since=start, pipeline=pipeline)
+    findings = tuple(one for one in findings if rule is None or one.rule == rule)
     if form == "json":
         click.echo(json.dumps(document(runs, findings), ensure_ascii=False, indent=2))
         return 0

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from auditor.model import Report
 
 F = TypeVar("F", bound=Callable[..., Any])
+OWN = "state-folder"
+"""What `--history` without a URL stands for."""
 
 
 def nightly_options(command: F) -> F:
@@ -46,19 +48,39 @@ def nightly_options(command: F) -> F:
             "--history",
             metavar="URL",
             envvar="AUDITOR_HISTORY",
-            help="Where runs are recorded: a file or a database's URL; without it a file in the state folder, for live runs.",
+            is_flag=False,
+            flag_value=OWN,
+            callback=_no_pipeline,
+            help="Where runs are recorded: a file or a database's URL; without a URL a file in the state folder, as live runs"
+            " are anyway.",
         ),
     ):
         command = option(command)
     return command
 
 
+def _no_pipeline(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """Return the URL; raises `UsageError` for a pipeline file, which would be taken for a history and not be audited."""
+    from auditor.errors import UsageError
+
+    if value is not None and value.lower().endswith((".yaml", ".yml", ".json")):
+        raise UsageError(
+            f"--history {value}: this is no history.", "Name the pipelines before it, or write --history=URL."
+        )
+    return value
+
+
 def duties_of(choices: Mapping[str, Any]) -> Duties:
     """Return what the options ask for."""
     from auditor.fleet.nightly import Duties
 
+    history = "" if choices.get("no_history") else choices.get("history") or ""
+    if history == OWN:
+        from auditor.fleet.database import default_url
+
+        history = default_url(choices.get("state_dir"))
     return Duties(
-        history="" if choices.get("no_history") else choices.get("history") or "",
+        history=history,
         history_days=choices.get("history_days") or 400,
         notify=tuple(choices.get("notify") or ()),
         metrics=choices.get("metrics"),

@@ -42,8 +42,11 @@ def _path(url: str) -> Path | None:
     return Path(url.partition("///")[2]) if url.startswith("sqlite:///") and len(url) > len("sqlite:///") else None
 
 
-def engine_of(url: str) -> Engine:
-    """Return the engine of a URL, or of a file's name; raises `UsageError` for a URL that leads nowhere."""
+def engine_of(url: str, *, make: bool = True) -> Engine:
+    """Return the engine of a URL, or of a file's name, whose folder is made unless `make` is false.
+
+    Raises `UsageError` for a URL that leads nowhere, and for a folder that cannot be made.
+    """
     try:
         from sqlalchemy import create_engine, event
         from sqlalchemy.engine import make_url
@@ -54,7 +57,7 @@ def engine_of(url: str) -> Engine:
     path = _path(url)
     try:
         parsed = make_url(url if "://" in url else f"sqlite:///{url}")
-        if path is not None:
+        if path is not None and make:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         parsed = _driven(parsed)
         engine = create_engine(parsed, connect_args=_ARGUMENTS.get(parsed.get_backend_name(), {}))

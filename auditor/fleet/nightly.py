@@ -28,7 +28,8 @@ class Duties:
         if self.history:
             from auditor.fleet.database import engine_of
 
-            engine_of(self.history).dispose()
+            # A disk that refuses is no mistake of the user's: it is told when the run is recorded, and fails nothing.
+            engine_of(self.history, make=False).dispose()
         if self.notify:
             from auditor.fleet.notifications import check
 
