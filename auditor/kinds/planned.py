@@ -42,6 +42,9 @@ class Planned:
     fresh: bool = True
 
 
+LATER = "KnownAfterApply"
+"""The reason of what the plan leaves to the provider, or to values that exist only then."""
+
 Facet = Callable[[Planned], "Part | Unread | None"]
 """Return a facet's document in the API's shape, why it is not known, or `None` where AWS has nothing configured."""
 
@@ -130,7 +133,7 @@ def fields(
             return malformed(block, "a block")
         made = {name: Part(value, block.place) for name, value in defaults.items()}
         for name, member in block.value.items():
-            if empty(member) or (member.unread and name in own):
+            if empty(member) or (name in own and member.unread and member.unread.reason == LATER):
                 continue
             api, spell = rows.get(name, (name, unmapped))
             said = member if member.unread else spell(member)

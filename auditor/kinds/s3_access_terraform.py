@@ -70,7 +70,7 @@ _ENCRYPTION = fields(
     },
     # SSE-C is blocked on buckets made since April 2026, and not on those that were there before.
     {"BucketKeyEnabled": False, "BlockedEncryptionTypes": ONLY_LIVE},
-    own=("blocked_encryption_types", "bucket_key_enabled"),
+    own=("blocked_encryption_types",),
 )
 
 

@@ -12,27 +12,22 @@ _EXPIRATION = fields(
         "date": ("Date", text),
         "days": ("Days", positive),
         "expired_object_delete_marker": ("ExpiredObjectDeleteMarker", when_true),
-    },
-    own=("days", "expired_object_delete_marker"),
+    }
 )
-_TRANSITION = fields(
-    {"date": ("Date", text), "days": ("Days", whole), "storage_class": ("StorageClass", text)}, own=("days",)
-)
+_TRANSITION = fields({"date": ("Date", text), "days": ("Days", whole), "storage_class": ("StorageClass", text)})
 _KEPT = {
     "noncurrent_days": ("NoncurrentDays", positive),
     "days": ("NoncurrentDays", positive),
     "newer_noncurrent_versions": ("NewerNoncurrentVersions", positive),
 }
-_OWN_COUNT = ("newer_noncurrent_versions",)
-_NONCURRENT = fields(_KEPT, own=_OWN_COUNT)
+_NONCURRENT = fields(_KEPT)
 _NONCURRENT_TRANSITION = fields(
     {
         **_KEPT,
         "noncurrent_days": ("NoncurrentDays", whole),
         "days": ("NoncurrentDays", whole),
         "storage_class": ("StorageClass", text),
-    },
-    own=_OWN_COUNT,
+    }
 )
 
 
@@ -74,7 +69,7 @@ _SIZES = {
     "object_size_greater_than": ("ObjectSizeGreaterThan", positive),
     "object_size_less_than": ("ObjectSizeLessThan", positive),
 }
-_AND = fields({"prefix": ("Prefix", text), "tags": ("Tags", tags), **_SIZES}, own=(*_SIZES, "prefix"))
+_AND = fields({"prefix": ("Prefix", text), "tags": ("Tags", tags), **_SIZES})
 
 
 def lifecycle(rules: Part | None, size: Part | None, place: Part, *, old: bool = False) -> Part | None:
