@@ -54,7 +54,7 @@ class _Destination:
 
 
 class Straight:
-    """The straight way to what a client reaches.
+    """The straight way to what a client reaches, with whatever credentials a call brings.
 
     `sent` is told of every request that leaves, `sense` looks at every answer before it is parsed and may raise.
     """
@@ -77,26 +77,25 @@ class Straight:
             if wire is not None:
                 wire.close()
 
-    def call(self, name: str, params: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return the parsed answer, or `None` when the call has to go through the client; raises what a client raises."""
+    def call(self, name: str, params: Mapping[str, Any], credentials: Any) -> dict[str, Any] | None:
+        """Return the parsed answer, or `None` when the call has to go through a client; raises what a client raises."""
         if name not in self._operations:
             self._operations[name] = self._operation(name)
         operation = self._operations[name]
-        if operation is None or params.get("Bucket") in self._elsewhere:
+        if operation is None or credentials is None or params.get("Bucket") in self._elsewhere:
             return None
         asked, context = dict(params), dict(operation.context)
         self._events.emit(operation.before_parameters, params=asked, model=operation.model, context=context)
         to = self._destination(operation, asked, context)
-        heard = None if to is None else self._send(operation, asked, to)
+        heard = None if to is None else self._send(operation, asked, to, credentials)
         return None if heard is None else self._parsed(operation, heard, context)
 
-    def _send(self, operation: _Operation, params: dict[str, Any], to: _Destination) -> Heard | None:
+    def _send(self, operation: _Operation, params: dict[str, Any], to: _Destination, credentials: Any) -> Heard | None:
         from botocore.awsrequest import prepare_request_dict
 
-        credentials = self._client._request_signer._credentials  # noqa: SLF001
         parts = self._client._serializer.serialize_to_request(params, operation.model)  # noqa: SLF001
         body = _bytes_of(parts["body"])
-        if credentials is None or body is None or parts.get("host_prefix"):
+        if body is None or parts.get("host_prefix"):
             return None
         prepare_request_dict(parts, endpoint_url=to.url)
         frozen = credentials.get_frozen_credentials()
