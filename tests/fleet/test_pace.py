@@ -1,6 +1,7 @@
 """The pace at which an API is asked: none until AWS objects, then a bucket that all workers share."""
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,5 +83,5 @@ def test_workers_share_a_bucket():
     pace.throttled(0.0)
     with ThreadPoolExecutor(8) as pool:
         waits = sorted(pool.map(lambda _: pace.wait(0.0), range(100)))
-    steps = {round(later - earlier, 6) for earlier, later in zip(waits, waits[1:], strict=False)}
+    steps = {round(later - earlier, 6) for earlier, later in pairwise(waits)}
     assert steps == {round(1 / 20, 6)}
