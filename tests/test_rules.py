@@ -57,6 +57,7 @@ TABLE = {
     "replication-role-trust": ("critical", "review"),
     "replication-role-permissions": ("critical", "review"),
     "destination-policy": ("critical", "review"),
+    "destination-accepts": ("high", "manual"),
     "replica-ownership": ("high", "review"),
     "replication-no-chain": ("medium", "manual"),
     "lifecycle-configured": ("medium", "manual"),

@@ -259,9 +259,7 @@ def test_whatever_is_written_parsing_ends(text):
             value_of(made, Scope(unread))
 
 
-@pytest.mark.parametrize(
-    "text", ["[" * 5000, "{a=" * 3000, '"${' * 2000, "-" * 5000 + "1", "x ? " * 3000]
-)
+@pytest.mark.parametrize("text", ["[" * 5000, "{a=" * 3000, '"${' * 2000, "-" * 5000 + "1", "x ? " * 3000])
 def test_what_is_nested_too_deep_is_not_followed(text):
     for read in (parse_file, parse_expression):
         with pytest.raises((NotUnderstoodError, RecursionError)):

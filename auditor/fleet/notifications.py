@@ -23,7 +23,7 @@ _ENDING = Text("Waivers that end soon ({})", "まもなく終了する適用除�
 _UNREAD = Text("Could not be read ({}, and {} the time before)", "読み取れなかったもの（{} 件、前回は {} 件）")
 _MORE = Text("… and {} more", "… ほか {} 件")
 _UNTIL = Text("until {}, {}", "{} まで、担当: {}")
-_TITLE = Text("auditor: {}", "auditor: {}")
+_TITLE = Text("auditor: {}", "auditor の監査結果: {}")
 _WORDS = (
     ("new", Text("{} new", "新規 {} 件")),
     ("returned", Text("{} back again", "再発 {} 件")),

@@ -13,7 +13,7 @@ def install() -> None:
     """Give member accounts the organisation's answers, or AWS's refusal."""
     from moto.organizations.responses import OrganizationsResponse
 
-    OrganizationsResponse.organizations_backend = property(_backend)
+    setattr(OrganizationsResponse, "organizations_backend", property(_backend))  # noqa: B010 - moto has a method there
 
 
 def _backend(self: Any) -> Any:
