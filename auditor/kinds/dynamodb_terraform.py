@@ -62,7 +62,7 @@ def _backups(planned: Planned, read: Callable[[str], Part | None]) -> Part:
         described = {"PointInTimeRecoveryStatus": on, "RecoveryPeriodInDays": on}
     elif on.value:
         # DynamoDB keeps 35 days unless it is told otherwise; zero is Terraform's "not set".
-        told = days is not None and days.value not in {None, 0}
+        told = days is not None and days.value not in (None, 0)
         kept = whole(days) if days is not None and told else Part(35, place)
         described = {"PointInTimeRecoveryStatus": Part("ENABLED", on.place), "RecoveryPeriodInDays": kept}
         described |= {f"{end}RestorableDateTime": Part(ONLY_LIVE, on.place) for end in ("Earliest", "Latest")}

@@ -152,7 +152,7 @@ def _concurrency(planned: Planned) -> Part | Unread:
         return not_in_plan(planned, "reserved_concurrent_executions")
     reserved = given(planned, "reserved_concurrent_executions")
     # Terraform writes -1 where no concurrency is reserved.
-    if reserved is None or reserved.value in {-1, ""}:
+    if reserved is None or reserved.value in (-1, ""):
         return Part({}, planned.place)
     return Part({"ReservedConcurrentExecutions": whole(reserved)}, reserved.place)
 

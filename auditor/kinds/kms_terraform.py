@@ -69,7 +69,7 @@ def _rotation(planned: Planned) -> Part | Unread:
     key = Part(planned.target.id, planned.place)
     made = {"KeyId": key, "KeyRotationEnabled": on}
     if on.unread or on.value:
-        told = days is not None and days.value not in {None, 0}
+        told = days is not None and days.value not in (None, 0)
         made["RotationPeriodInDays"] = whole(days) if days is not None and told else Part(365, on.place)
     return Part(made, on.place)
 

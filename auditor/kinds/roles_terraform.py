@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from auditor.kinds.declared import ONLY_LIVE
 from auditor.kinds.organizations import SCP
-from auditor.kinds.parts import Part, policy, text, whole
+from auditor.kinds.parts import Part, malformed, policy, text, whole
 from auditor.kinds.planned import Planned, Spelling, elsewhere, empty, given, not_in_plan, text_of
 from auditor.model import Unread
 
@@ -54,12 +54,12 @@ def _inline(planned: Planned) -> Part | Unread:
     own = given(planned, "inline_policy")
     if own is not None and own.unread:
         return own
-    gone = {said.value for resource in planned.removed(INLINE) if (said := resource.read("name")) is not None}
+    gone = _texts(resource.read("name") for resource in planned.removed(INLINE))
     kept: dict[str, Part] = {}
     for index, block in enumerate(own.items() if own is not None else ()):
-        if block.unread:
-            kept[f"inline_policy[{index}]"] = block
-        elif not all(empty(part) for part in block.value.values() if isinstance(part, Part)):
+        if not isinstance(block.value, dict):
+            kept[f"inline_policy[{index}]"] = block if block.unread else malformed(block, "a policy")
+        elif not all(empty(part) for part in block.value.values()):
             # An empty block stands for "none but these"; one with a name is a policy.
             key, document = _entry(block.get("name"), block.get("policy"), f"inline_policy[{index}]", block)
             kept |= {} if key in gone else {key: document}
@@ -89,20 +89,24 @@ def _attached(planned: Planned) -> Part | Unread:
     own = given(planned, "managed_policy_arns")
     if own is not None and own.unread:
         return own
-    gone = {
-        said.value
-        for kind in (ATTACHMENT, ATTACHMENTS)
-        for resource in planned.removed(kind)
-        if (said := resource.read("policy_arn")) is not None
-    }
+    taken = (resource for kind in (ATTACHMENT, ATTACHMENTS) for resource in planned.removed(kind))
+    gone = _texts(resource.read("policy_arn") for resource in taken)
     arns = [
         (arn, f"managed_policy_arns[{index}]", None) for index, arn in enumerate(own.items() if own is not None else ())
     ]
-    listed = [one for one in arns if one[0].value not in gone]
+    listed = [one for one in arns if not _is_one(one[0], gone)]
     for arn, instead, doubt in (*listed, *_attachments(planned)):
         key, document = _managed(planned, arn, instead)
         found[key] = document if doubt is None else Part(doubt, document.place)
     return _complete(planned, _only(planned, found, ONLY_ATTACHED, "policy_arns"), ONLY_ATTACHED)
+
+
+def _texts(parts: Iterable[Part | None]) -> frozenset[str]:
+    return frozenset(part.value for part in parts if part is not None and isinstance(part.value, str))
+
+
+def _is_one(part: Part, texts: frozenset[str]) -> bool:
+    return isinstance(part.value, str) and part.value in texts
 
 
 def _attachments(planned: Planned) -> Iterator[tuple[Part, str, Unread | None]]:
@@ -130,8 +134,9 @@ def _only(planned: Planned, found: dict[str, Part], kind: str, name: str) -> dic
     """Return the policies, with those unread that another resource of the plan takes away again."""
     for resource in planned.attached(kind):
         listed = resource.read(name)
-        known = {one.value for one in listed.items()} if listed is not None and not listed.unread else None
-        if resource.doubt is None and known is not None and not any(isinstance(one, Unread) for one in known):
+        items = listed.items() if listed is not None else []
+        known = _texts(items)
+        if resource.doubt is None and listed is not None and len(known) == len(items):
             why = Unread("SeveralWriters", detail=f"{resource.id} takes away what it does not list.")
             found = {key: part if key in known else Part(why, part.place) for key, part in found.items()}
     return found

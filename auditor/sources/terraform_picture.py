@@ -22,6 +22,9 @@ from auditor.sources.terraform_nodes import Index, Link, Located
 from auditor.sources.terraform_plan import Instance
 from auditor.sources.terraform_values import Known, View
 
+# What the spellings raise when a resource is not of the shape that its provider gives to it.
+_MALFORMED = (KeyError, TypeError, AttributeError, ValueError, IndexError)
+
 
 class Picture:
     """One pipeline in the plans of a run."""
@@ -101,8 +104,8 @@ class Picture:
             return Unread("NotMapped", detail=f"This version does not know how Terraform spells {facet}.")
         try:
             part = spelled(planned)
-        except RecursionError:
-            return Unread("Malformed", detail=f"{planned.id} is nested too deep.")
+        except (RecursionError, *_MALFORMED) as error:
+            return Unread("Malformed", detail=f"{planned.id} is not as Terraform writes it ({type(error).__name__}).")
         if part is None and not self._whole(found):
             detail = "The plan is incomplete, so what it does not have may still be there."
             return Unread("IncompletePlan", detail=detail)
