@@ -32,7 +32,7 @@ def _attributes(planned: Planned) -> Part | Unread:
         if (part := given(planned, name)) is not None and not empty(part):
             made[api] = text(part)
     signature = given(planned, "signature_version")
-    if signature is not None and signature.value not in {"", 0}:
+    if signature is not None and signature.value not in ("", 0):
         made["SignatureVersion"] = text(signature)
     for name, api in (("fifo_topic", "FifoTopic"), ("content_based_deduplication", "ContentBasedDeduplication")):
         part = given(planned, name)
