@@ -230,7 +230,7 @@ def mask(plan, index, path, sort):
         marks = inner
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_knowing_less_never_turns_a_verdict_around(data):
     name = data.draw(st.sampled_from(["", *FAULTS]))
