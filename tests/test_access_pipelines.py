@@ -19,7 +19,9 @@ from auditor.scope import steps
 HERE = Path(__file__).parent
 BASE = yaml.safe_load((HERE / "s3" / "pipelines.yaml").read_text(encoding="utf-8"))["base"]
 DATA = yaml.safe_load((HERE / "access" / "pipelines.yaml").read_text(encoding="utf-8"))
-RULES = load(vet=False)
+# Those about plans look at what no snapshot has, and Requester Pays of the destination is not in the base.
+OTHERS = frozenset({"plan-keeps-data", "plan-keeps-configuration", "plan-single-owner", "destination-accepts"})
+RULES = tuple(rule for rule in load(vet=False) if rule.id not in OTHERS)
 
 
 def changed(pipeline, changes):
