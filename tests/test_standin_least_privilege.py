@@ -17,6 +17,7 @@ NAMES = Names()
 NOT_DECISIVE = {
     "cloudwatch:DescribeAlarms",  # a queue hears of failed replication already
     "s3:GetAccountPublicAccessBlock",  # the buckets block public access themselves
+    "organizations:DescribeOrganization",  # organisation policies are considered where they may be read
     "s3:GetBucketAcl",  # and ignore public ACLs
     "s3:GetObject",  # this pipeline has no intent for existing objects
     "s3:ListBucketVersions",
