@@ -34,7 +34,7 @@ _HEAD = re.compile(r"^(?:function:|table/|key/|rule/|role/(?:.*/)?)")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A proposed node: its kind, and its address in the file, or (of what the file does not have) its name and account."""
+    """A proposed node: its kind, its address in the file (of what the file does not have its name), and its account if told."""
 
     kind: str
     address: str = ""
@@ -79,7 +79,7 @@ def _proposal(
     exporters: list[tuple[str, Resource, tuple[Mapping[str, Json], ...]]],
     resources: Mapping[str, Resource],
 ) -> Proposal:
-    nodes: dict[str, Place] = {"source_bucket": Place("s3.bucket", address)}
+    nodes: dict[str, Place] = {"source_bucket": Place("s3.bucket", address, account=_told(bucket))}
     open_ends: list[str] = []
     if rules:
         rule = rules[0]
@@ -101,7 +101,7 @@ def _proposal(
     _add(nodes, open_ends, "source_key", _place("kms.key", key, None, resources), key)
     if exporters:
         role, _, grants = exporters[0]
-        nodes["exporter"] = Place("iam.role", role)
+        nodes["exporter"] = Place("iam.role", role, account=_told(exporters[0][1]))
         tables = {found for said in _exports(grants) if (found := _place("dynamodb.table", said, None, resources))}
         if len(tables) == 1:
             nodes["table"] = tables.pop()
@@ -134,13 +134,18 @@ def _place(kind: str, said: Json, account: Json, resources: Mapping[str, Resourc
         return None
     for address, one in resources.items():
         if one.node.kind == kind and said in {one.arn, str(one.attributes.get("Name", ""))}:
-            return Place(kind, address)
+            return Place(kind, address, account=_told(one))
     if "(" in said:
         return None
     parts = said.split(":", 5)
     owner = account if isinstance(account, str) else parts[4] if len(parts) == 6 else ""
     name = said if kind == "kms.key" else _HEAD.sub("", parts[5]) if len(parts) == 6 else said
     return Place(kind, "", name, owner if owner.strip("0") else "")
+
+
+def _told(one: Resource) -> str:
+    """Return the id of the account that a plan itself tells; such an account has no other name."""
+    return one.node.account.id if one.node.account.name == one.node.account.id else ""
 
 
 def _consumer(bucket: Resource, resources: Mapping[str, Resource]) -> Place | Unread | None:
@@ -171,7 +176,7 @@ def _woken(bucket: Resource, resources: Mapping[str, Resource]) -> Iterator[Plac
     for address, one in resources.items():
         rule = one.facets.get("Rule") if one.node.kind == "events.rule" else None
         if isinstance(rule, Mapping) and rule.get("EventPattern") and matches(rule["EventPattern"], event) is True:
-            yield Place("events.rule", address)
+            yield Place("events.rule", address, account=_told(one))
 
 
 def _key(bucket: Resource) -> Json:
@@ -250,7 +255,7 @@ def _catalog(nodes: dict[str, Place], resources: Mapping[str, Resource]) -> None
         table = one.facets.get("Table") if one.node.kind == "glue.table" else None
         location = _part(_part(table, "StorageDescriptor"), "Location")
         if name and isinstance(location, str) and location.startswith(f"s3://{name}/"):
-            nodes["catalog_table"] = Place("glue.table", address)
+            nodes["catalog_table"] = Place("glue.table", address, account=_told(one))
             return
 
 
@@ -274,7 +279,7 @@ def _named(made: list[Proposal]) -> list[Proposal]:
 def plain(proposals: Iterable[Proposal], source: str, account: str = "") -> Json:
     """Return proposals as the `pipelines` of a pipeline file: addresses by `source`, names by their keys.
 
-    Nodes of the file stand in `account`; others in the account that the file names, if it names one.
+    A node stands in the account that the file tells (by its id), else in `account`.
     """
     keys = {"iam.role": "role", "lambda.function": "lambda", "sqs.queue": "sqs", "sns.topic": "sns"}
     keys |= {"events.rule": "eventbridge_rule", "kms.key": "arn"}
@@ -285,6 +290,6 @@ def plain(proposals: Iterable[Proposal], source: str, account: str = "") -> Json
             said = {source: place.address} if place.address else {keys.get(place.kind, "name"): place.name}
             kind = {"kind": place.kind} if node == "consumer" and place.address else {}
             prefix = {"prefix": one.prefix} if node == "source_bucket" and one.prefix else {}
-            nodes[node] = {"account": account if place.address else place.account or account, **kind, **said, **prefix}
+            nodes[node] = {"account": place.account or account, **kind, **said, **prefix}
         result[one.name] = nodes
     return result

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from auditor.kinds.terraform import KIND_OF
-from auditor.model import Account, Node, Pipeline, Resource, Snapshot, Unread
+from auditor.model import Account, Node, Pipeline, Resource, Snapshot, Text, Unread
 from auditor.sources import proposals, terraform_configuration
 from auditor.sources import terraform_nodes as nodes
 from auditor.sources.terraform_nodes import Index, Located
@@ -105,12 +105,15 @@ def _found(pipeline: Pipeline, made: Index, *, alone: bool) -> dict[str, Located
 def _declared(found: Located | Unread) -> Located | Unread:
     if isinstance(found, Unread) or not found.stands_in or found.instance is None:
         return found
-    detail = f"The name of {found.instance.address} is known only after apply: declare it."
+    detail = Text(
+        f"The name of {found.instance.address} is known only after apply: declare it.",
+        f"{found.instance.address} の名前は apply するまで確定しません。宣言してください。",
+    )
     return Unread("KnownAfterApply", detail=detail)
 
 
 def _owner(made: Index, instance: Instance, instead: Account) -> Account:
     known = made.world.account(instance)
     region = made.world.region(instance)
-    account = instead if known is None else known
+    account = instead if known is None or known.id == instead.id else known
     return replace(account, region=region or account.region or instead.region)
