@@ -48,8 +48,7 @@ def asked(kind):
 
 def everything(*pipelines):
     return {
-        one.name: {(name, facet) for name, node in one.nodes.items() for facet in asked(node.kind)}
-        for one in pipelines
+        one.name: {(name, facet) for name, node in one.nodes.items() for facet in asked(node.kind)} for one in pipelines
     }
 
 

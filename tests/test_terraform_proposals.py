@@ -52,7 +52,9 @@ def test_with_the_configuration_the_exporter_and_its_table_are_known_too(tmp_pat
 def test_accounts_that_the_plan_tells_are_told(tmp_path):
     nodes, _ = proposed(tmp_path, stack().plan())
     assert nodes == {"aws_dynamodb_table.orders": WHOLE}
-    (found,) = proposed(tmp_path, stack().plan(), account=Account("production", "999988887777", "eu-west-1"))[0].values()
+    (found,) = proposed(tmp_path, stack().plan(), account=Account("production", "999988887777", "eu-west-1"))[
+        0
+    ].values()
     told = {name: one["account"] for name, one in found.items()}
     assert told == {**dict.fromkeys(WHOLE, "111122223333"), "destination_bucket": "production"}
 
