@@ -8,7 +8,7 @@ import pytest
 
 from auditor.model import Unread
 from tests.plans.stack import Stack, encoded, ref
-from tests.test_terraform import found, snapshot, why
+from tests.test_terraform import found, said, snapshot, why
 
 ROLE_TRUST = json.dumps(
     {"Statement": [{"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
@@ -64,7 +64,7 @@ def test_what_may_be_a_part_of_a_longer_text_is_never_guessed(tmp_path, text, na
     stack = Stack({**TWO, RULES: replicating(ref(text, *names), ref("aws_iam_role.r.arn"))})
     made = snapshot(tmp_path, stack.plan(), NODES)
     assert why(made, DESTINATION) == "KnownAfterApply"
-    assert names[0] in found(made, DESTINATION).detail
+    assert names[0] in str(said(made, DESTINATION))
 
 
 def test_only_the_leaf_that_is_not_known_is_unread(tmp_path):
@@ -82,7 +82,7 @@ def test_a_sensitive_leaf_is_not_looked_at(tmp_path):
     change["after_sensitive"] = {"rule": [{"destination": [{"bucket": True}]}]}
     made = snapshot(tmp_path, plan, NODES)
     assert why(made, DESTINATION) == "Sensitive"
-    assert "orders-analytics" not in found(made, DESTINATION).detail
+    assert "orders-analytics" not in str(said(made, DESTINATION))
     assert found(made, "source_bucket.Replication.Rules[0].Status") == "Enabled"
 
 
@@ -250,7 +250,7 @@ def test_the_pipeline_may_know_the_name_that_the_plan_does_not(tmp_path):
 def test_a_name_alone_does_not_find_what_has_no_name_yet(tmp_path):
     made = snapshot(tmp_path, made_up(), {"source_bucket": "orders-2026"})
     assert why(made, "source_bucket.Versioning") == "NotInPlan"
-    assert "terraform:`: aws_s3_bucket.a" in found(made, "source_bucket.Versioning").detail
+    assert "terraform:`: aws_s3_bucket.a" in str(said(made, "source_bucket.Versioning"))
 
 
 def test_what_may_be_a_node_that_was_not_found_is_open_and_never_another_bucket(tmp_path):
@@ -302,7 +302,7 @@ def test_a_node_that_is_not_found_says_why(tmp_path, node, reason, says):
     stack = Stack({**TWO, "aws_s3_bucket.n[0]": {"bucket": "n0"}, "aws_s3_bucket.n[1]": {"bucket": "n1"}})
     made = snapshot(tmp_path, stack.plan(), {"source_bucket": node})
     assert why(made, "source_bucket.Versioning") == reason
-    assert says in found(made, "source_bucket.Versioning").detail
+    assert says in str(said(made, "source_bucket.Versioning"))
 
 
 def test_one_instance_of_a_repeated_resource_is_found_without_its_key(tmp_path):

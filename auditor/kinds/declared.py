@@ -8,13 +8,18 @@ from dataclasses import dataclass, field
 from auditor.errors import Place
 from auditor.kinds.facet import Target
 from auditor.kinds.parts import Part
-from auditor.model import EMPTY, Unread
+from auditor.model import EMPTY, Text, Unread
 from auditor.scope import ONLY_LIVE as AT_RUN_TIME
 from auditor.scope import ONLY_PLAN as IN_A_PLAN
 
-ONLY_LIVE = Unread(AT_RUN_TIME, detail="Only AWS itself knows this, once it runs.")
-ONLY_PLAN = Unread(IN_A_PLAN, detail="Only a plan says what it would change.")
-OUTSIDE = Unread("NotInTemplate", detail="This is set outside of templates.")
+ONLY_LIVE = Unread(
+    AT_RUN_TIME,
+    detail=Text("Only AWS itself knows this, once it runs.", "実際に動かして初めて AWS が把握する情報です。"),
+)
+ONLY_PLAN = Unread(IN_A_PLAN, detail=Text("Only a plan says what it would change.", "プランにしか現れない情報です。"))
+OUTSIDE = Unread(
+    "NotInTemplate", detail=Text("This is set outside of templates.", "テンプレートの外で設定されるものです。")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,5 +90,8 @@ def outside(_declared: Declared) -> Unread:
 
 def several(first: Attached, second: Attached) -> Unread:
     """Say that two resources write one document: the last one wins, and nobody knows which that is."""
-    detail = f"{first.id} ({first.place}) and {second.id} ({second.place}) both write it, and the last one wins."
+    detail = Text(
+        f"{first.id} ({first.place}) and {second.id} ({second.place}) both write it, and the last one wins.",
+        f"{first.id}（{first.place}）と {second.id}（{second.place}）の両方が書き込み、後のものが有効になります。",
+    )
     return Unread("SeveralWriters", detail=detail)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from auditor.kinds.declared import ONLY_LIVE, Declared, Spelling, only_live
 from auditor.kinds.parts import Part, at, each, flag, members, policy, same, text, whole
-from auditor.model import Unread
+from auditor.model import Text, Unread
 
 GLOBAL = "AWS::DynamoDB::GlobalTable"
 
@@ -34,7 +34,10 @@ def _replica(declared: Declared) -> Part | None:
             return one
     if listed is None:
         return None
-    detail = f"{declared.id} has no replica in {declared.target.region}."
+    detail = Text(
+        f"{declared.id} has no replica in {declared.target.region}.",
+        f"{declared.id} には {declared.target.region} のレプリカがありません。",
+    )
     return Part(unread or Unread("NotInTemplate", detail=detail), listed.place)
 
 

@@ -8,7 +8,7 @@ from auditor.kinds.declared import ONLY_LIVE
 from auditor.kinds.parts import Part, each, flag, policy, text, whole
 from auditor.kinds.planned import Planned, Spelling, empty, fields, given, not_in_plan, one, within
 from auditor.kinds.policies_terraform import single
-from auditor.model import Unread
+from auditor.model import Text, Unread
 
 POLICY = "aws_dynamodb_resource_policy"
 REPLICA = "aws_dynamodb_table_replica"
@@ -36,7 +36,10 @@ def _replica(planned: Planned) -> Callable[[str], Part | None] | Unread:
             unread = unread or block.unread or (region.unread if region is not None else None)
         elif region.value == planned.target.region:
             return block.get
-    detail = f"{planned.id} has no replica in {planned.target.region}."
+    detail = Text(
+        f"{planned.id} has no replica in {planned.target.region}.",
+        f"{planned.id} には {planned.target.region} のレプリカがありません。",
+    )
     return unread or Unread("NotInPlan", detail=detail)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from auditor.kinds.declared import ONLY_LIVE, Attached, Declared, Spelling, several
 from auditor.kinds.parts import Part, each, flag, lifted, members, same, text, whole
-from auditor.model import Json, Unread
+from auditor.model import Json, Text, Unread
 
 PERMISSION = "AWS::Lambda::Permission"
 INVOKE_CONFIG = "AWS::Lambda::EventInvokeConfig"
@@ -107,7 +107,14 @@ def _statement(declared: Declared, attached: Attached) -> Iterator[Part]:
     action, principal = attached.read("Action"), attached.read("Principal")
     if action is None or principal is None:
         yield Part(
-            Unread("Malformed", detail=f"{attached.place}: a permission needs Action and Principal."), attached.place
+            Unread(
+                "Malformed",
+                detail=Text(
+                    f"{attached.place}: a permission needs Action and Principal.",
+                    f"{attached.place}: 許可には Action と Principal が必要です。",
+                ),
+            ),
+            attached.place,
         )
         return
     conditions = _conditions(attached)

@@ -8,7 +8,7 @@ from auditor.kinds.declared import ONLY_LIVE, Attached, several
 from auditor.kinds.names import function_of
 from auditor.kinds.parts import Part, each, flag, lifted, text, whole
 from auditor.kinds.planned import Planned, Spelling, empty, fields, given, not_in_plan, one
-from auditor.model import Json, Unread
+from auditor.model import Json, Text, Unread
 
 PERMISSION = "aws_lambda_permission"
 INVOKE_CONFIG = "aws_lambda_function_event_invoke_config"
@@ -109,7 +109,16 @@ def _statement(planned: Planned, resource: Attached) -> Iterator[Part]:
         return
     action, principal, sid = (resource.read(name) for name in ("action", "principal", "statement_id"))
     if action is None or principal is None:
-        yield Part(Unread("Malformed", detail=f"{place}: a permission needs action and principal."), place)
+        yield Part(
+            Unread(
+                "Malformed",
+                detail=Text(
+                    f"{place}: a permission needs action and principal.",
+                    f"{place}: 許可には action と principal が必要です。",
+                ),
+            ),
+            place,
+        )
         return
     conditions = _conditions(resource)
     made = {

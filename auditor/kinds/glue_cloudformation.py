@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from auditor.kinds.declared import ONLY_LIVE, Declared, Spelling
 from auditor.kinds.parts import Part
-from auditor.model import Unread
+from auditor.model import Text, Unread
 
 _KNOWN_LATER = ("CreateTime", "UpdateTime", "CreatedBy", "VersionId", "IsRegisteredWithLakeFormation")
 
@@ -12,7 +12,11 @@ _KNOWN_LATER = ("CreateTime", "UpdateTime", "CreatedBy", "VersionId", "IsRegiste
 def _table(declared: Declared) -> Part | Unread:
     said, place = declared.read("TableInput"), declared.place
     if said is None or said.unread or not isinstance(said.value, dict):
-        return said if said is not None and said.unread else Unread("Malformed", detail=f"{place}: no TableInput.")
+        return (
+            said
+            if said is not None and said.unread
+            else Unread("Malformed", detail=Text(f"{place}: no TableInput.", f"{place}: TableInput がありません。"))
+        )
     database, _, name = declared.target.id.partition("/")
     made = {
         **said.value,

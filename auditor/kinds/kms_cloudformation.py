@@ -5,7 +5,7 @@ from __future__ import annotations
 from auditor.kinds.declared import ONLY_LIVE, Declared, Spelling, outside
 from auditor.kinds.organizations import RCP
 from auditor.kinds.parts import Part, flag, lifted, policy, text, whole
-from auditor.model import Json, Unread
+from auditor.model import Json, Text, Unread
 
 ALIAS = "AWS::KMS::Alias"
 _REPLICA = "AWS::KMS::ReplicaKey"
@@ -62,7 +62,13 @@ def _own_policy(declared: Declared) -> Json:
 
 def _rotation(declared: Declared) -> Part | Unread:
     if declared.type == _REPLICA:
-        return Unread("NotInTemplate", detail="A replica key rotates with its primary key.")
+        return Unread(
+            "NotInTemplate",
+            detail=Text(
+                "A replica key rotates with its primary key.",
+                "レプリカキーはプライマリキーとともにローテーションされます。",
+            ),
+        )
     said, days = declared.read("EnableKeyRotation"), declared.read("RotationPeriodInDays")
     on = flag(said) if said is not None else Part(value=False, place=declared.place)
     key = Part(declared.target.id, declared.place)

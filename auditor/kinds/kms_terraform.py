@@ -8,7 +8,7 @@ from auditor.kinds.own_policies import key_policy
 from auditor.kinds.parts import Part, each, flag, lifted, text, whole
 from auditor.kinds.planned import Planned, Spelling, elsewhere, empty, fields, given, not_in_plan, one, text_of
 from auditor.kinds.policies_terraform import whole_policy
-from auditor.model import Unread
+from auditor.model import Text, Unread
 
 KEY_TYPE = "aws_kms_key"
 ALIAS = "aws_kms_alias"
@@ -63,7 +63,13 @@ def _rotation(planned: Planned) -> Part | Unread:
     if not planned.covered:
         return not_in_plan(planned, KEY_TYPE)
     if planned.type in _REPLICAS:
-        return Unread("NotInPlan", detail="A replica key rotates with its primary key.")
+        return Unread(
+            "NotInPlan",
+            detail=Text(
+                "A replica key rotates with its primary key.",
+                "レプリカキーはプライマリキーとともにローテーションされます。",
+            ),
+        )
     said, days = given(planned, "enable_key_rotation"), given(planned, "rotation_period_in_days")
     on = flag(said) if said is not None and not empty(said) else Part(value=False, place=planned.place)
     key = Part(planned.target.id, planned.place)
@@ -87,7 +93,13 @@ def _grants(planned: Planned) -> Part | Unread:
     if planned.covered and planned.fresh:
         return Part(found, planned.place)
     # A key that exists may have grants of AWS's services, and of anybody else.
-    why = Unread("NotInPlan", detail=f"{planned.target.id} may have grants that the plan does not know.")
+    why = Unread(
+        "NotInPlan",
+        detail=Text(
+            f"{planned.target.id} may have grants that the plan does not know.",
+            f"{planned.target.id} には、プランにない許可（グラント）があるかもしれません。",
+        ),
+    )
     return Part([*found, Part(why, planned.place)], planned.place) if found else why
 
 

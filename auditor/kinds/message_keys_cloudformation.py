@@ -5,7 +5,7 @@ from __future__ import annotations
 from auditor.kinds.declared import ONLY_LIVE, Declared
 from auditor.kinds.kms_cloudformation import KEY
 from auditor.kinds.parts import Part, lifted, text
-from auditor.model import Unread
+from auditor.model import Text, Unread
 
 
 def key(declared: Declared) -> Part | Unread | None:
@@ -20,7 +20,10 @@ def key(declared: Declared) -> Part | Unread | None:
         return lifted({"KeyMetadata": {"KeyManager": "AWS", "Arn": ONLY_LIVE}, "Policy": None}, named.place)
     found = declared.key(said)
     if found is None:
-        return Unread("NotInTemplate", detail=f"The key {said} is not in the template.")
+        return Unread(
+            "NotInTemplate",
+            detail=Text(f"The key {said} is not in the template.", f"キー {said} はテンプレートにありません。"),
+        )
     described, policy = (KEY.facets[name](found) for name in ("Description", "Policy"))
     made = {"KeyMetadata": described, "Policy": policy}
     return Part({name: part for name, part in made.items() if isinstance(part, Part)}, named.place)

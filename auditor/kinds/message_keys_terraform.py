@@ -6,7 +6,7 @@ from auditor.kinds.declared import ONLY_LIVE
 from auditor.kinds.kms_terraform import KEY
 from auditor.kinds.parts import Part, lifted, text
 from auditor.kinds.planned import Planned, empty, given, not_in_plan
-from auditor.model import Unread
+from auditor.model import Text, Unread
 
 
 def key(planned: Planned) -> Part | Unread | None:
@@ -23,7 +23,9 @@ def key(planned: Planned) -> Part | Unread | None:
         return lifted({"KeyMetadata": {"KeyManager": "AWS", "Arn": ONLY_LIVE}, "Policy": None}, named.place)
     found = planned.key(said)
     if found is None:
-        return Unread("NotInPlan", detail=f"The key {said} is not in the plan.")
+        return Unread(
+            "NotInPlan", detail=Text(f"The key {said} is not in the plan.", f"キー {said} はプランにありません。")
+        )
     described, policy = (KEY.facets[name](found) for name in ("Description", "Policy"))
     made = {"KeyMetadata": described, "Policy": policy}
     return Part({name: part for name, part in made.items() if isinstance(part, Part)}, named.place)

@@ -8,7 +8,7 @@ from typing import Any
 
 from auditor.errors import Place, Refused
 from auditor.kinds.documents import parsed
-from auditor.model import EMPTY, Json, Unread
+from auditor.model import EMPTY, Json, Text, Unread
 
 # YAML 1.1, which CloudFormation reads, calls all of these booleans.
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "y"}), frozenset({"false", "no", "off", "n"})
@@ -148,7 +148,7 @@ def policy(part: Part) -> Part:
     try:
         return lifted(parsed(part.value, "The policy"), part.place)
     except Refused as refusal:
-        return Part(Unread("Malformed", detail=f"{part.place}: {refusal.sentence}"), part.place)
+        return Part(Unread("Malformed", detail=Text("{}: {}", "{}: {}").fill(part.place, refusal.text)), part.place)
 
 
 def each(spell: Spell) -> Spell:
@@ -186,7 +186,16 @@ def members(rows: Mapping[str, tuple[str, Spell]], defaults: Mapping[str, Json] 
 
 def unmapped(part: Part) -> Part:
     """Return a part that has no counterpart here as unread."""
-    return Part(Unread("NotMapped", detail=f"{part.place}: this version does not know what this sets."), part.place)
+    return Part(
+        Unread(
+            "NotMapped",
+            detail=Text(
+                f"{part.place}: this version does not know what this sets.",
+                f"{part.place}: この設定はこのバージョンでは未対応です。",
+            ),
+        ),
+        part.place,
+    )
 
 
 def same(*names: str, spell: Spell = text) -> dict[str, tuple[str, Spell]]:

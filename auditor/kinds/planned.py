@@ -9,7 +9,7 @@ from auditor.errors import Place
 from auditor.kinds.declared import Attached
 from auditor.kinds.facet import Target
 from auditor.kinds.parts import Part, Spell, flag, malformed, unmapped, whole
-from auditor.model import EMPTY, Json, Unread
+from auditor.model import EMPTY, Json, Text, Unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +67,21 @@ class Spelling:
 
 def not_in_plan(planned: Planned, what: str) -> Unread:
     """Say that another configuration manages something."""
-    return Unread("NotInPlan", detail=f"The plan does not manage {planned.target.id}, and sets no {what} of it.")
+    return Unread(
+        "NotInPlan",
+        detail=Text(
+            f"The plan does not manage {planned.target.id}, and sets no {what} of it.",
+            f"プランは {planned.target.id} を管理しておらず、その {what} も設定していません。",
+        ),
+    )
 
 
 def elsewhere(_planned: Planned) -> Unread:
     """Say that this is a setting which no plan makes."""
-    return Unread("NotInPlan", detail="This is set outside of Terraform's plan.")
+    return Unread(
+        "NotInPlan",
+        detail=Text("This is set outside of Terraform's plan.", "Terraform のプランの外で設定されるものです。"),
+    )
 
 
 def given(planned: Planned, name: str) -> Part | None:

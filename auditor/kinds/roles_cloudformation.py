@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from auditor.kinds.declared import ONLY_LIVE, Attached, Declared, Spelling, outside
 from auditor.kinds.organizations import SCP
 from auditor.kinds.parts import Part, at, malformed, policy, text, whole
-from auditor.model import Unread
+from auditor.model import Text, Unread
 
 INLINE = ("AWS::IAM::Policy", "AWS::IAM::RolePolicy")
 MANAGED = "AWS::IAM::ManagedPolicy"
@@ -36,7 +36,14 @@ def _role(declared: Declared) -> Part:
 
 def _trust(declared: Declared) -> Part | Unread:
     document = declared.read("AssumeRolePolicyDocument")
-    return Unread("Malformed", detail=f"{declared.id} has no trust policy.") if document is None else policy(document)
+    return (
+        Unread(
+            "Malformed",
+            detail=Text(f"{declared.id} has no trust policy.", f"{declared.id} に信頼ポリシーがありません。"),
+        )
+        if document is None
+        else policy(document)
+    )
 
 
 def _inline(declared: Declared) -> Part | Unread:
@@ -61,7 +68,13 @@ def _add(found: dict[str, Part], instead: str, whole_entry: Part, name: Part | N
         document = Part(said, whole_entry.place)
     written = malformed(whole_entry, "a policy document") if document is None else policy(document)
     # A policy written twice under one name: the last one wins.
-    twice = Unread("SeveralWriters", detail=f"The policy {key} is written at {written.place} and elsewhere.")
+    twice = Unread(
+        "SeveralWriters",
+        detail=Text(
+            f"The policy {key} is written at {written.place} and elsewhere.",
+            f"ポリシー {key} は {written.place} のほかでも書かれています。",
+        ),
+    )
     found[key] = Part(twice, written.place) if key in found else written
 
 
@@ -87,7 +100,10 @@ def _managed(declared: Declared, arn: Part, instead: str) -> tuple[str, Part]:
     document = declared.managed(said.value)
     if document is not None:
         return said.value, policy(document)
-    detail = f"The managed policy {said.value} is not in the template."
+    detail = Text(
+        f"The managed policy {said.value} is not in the template.",
+        f"管理ポリシー {said.value} はテンプレートにありません。",
+    )
     return said.value, Part(Unread("NotInTemplate", detail=detail), arn.place)
 
 

@@ -8,7 +8,7 @@ from auditor.kinds.declared import ONLY_LIVE
 from auditor.kinds.organizations import SCP
 from auditor.kinds.parts import Part, malformed, policy, text, whole
 from auditor.kinds.planned import Planned, Spelling, elsewhere, empty, given, not_in_plan, text_of
-from auditor.model import Unread
+from auditor.model import Text, Unread
 
 INLINE = "aws_iam_role_policy"
 ATTACHMENT = "aws_iam_role_policy_attachment"
@@ -46,7 +46,13 @@ def _trust(planned: Planned) -> Part | Unread:
     if not planned.covered:
         return not_in_plan(planned, "assume_role_policy")
     document = planned.read("assume_role_policy")
-    return Unread("Malformed", detail=f"{planned.id} has no trust policy.") if document is None else policy(document)
+    return (
+        Unread(
+            "Malformed", detail=Text(f"{planned.id} has no trust policy.", f"{planned.id} に信頼ポリシーがありません。")
+        )
+        if document is None
+        else policy(document)
+    )
 
 
 def _inline(planned: Planned) -> Part | Unread:
@@ -69,7 +75,11 @@ def _inline(planned: Planned) -> Part | Unread:
         kept.pop(key, None)
         # A policy written twice under one name: the last one wins.
         twice = Unread(
-            "SeveralWriters", detail=f"The policy {key} is written by {resource.id} and by another resource."
+            "SeveralWriters",
+            detail=Text(
+                f"The policy {key} is written by {resource.id} and by another resource.",
+                f"ポリシー {key} を {resource.id} と別のリソースの両方が書いています。",
+            ),
         )
         found[key] = Part(twice, said.place) if key in found else said
     found = {**kept, **found}
@@ -80,7 +90,15 @@ def _entry(name: Part | None, document: Part | None, instead: str, whole_entry: 
     """Return a policy with its name, or with where it stands when its name is not known yet."""
     key = name.value if name is not None and isinstance(name.value, str) and name.value else instead
     if document is None:
-        return key, Part(Unread("Malformed", detail=f"{whole_entry.place}: a policy is expected."), whole_entry.place)
+        return key, Part(
+            Unread(
+                "Malformed",
+                detail=Text(
+                    f"{whole_entry.place}: a policy is expected.", f"{whole_entry.place}: ポリシーが必要です。"
+                ),
+            ),
+            whole_entry.place,
+        )
     return key, policy(document)
 
 
@@ -113,7 +131,10 @@ def _attachments(planned: Planned) -> Iterator[tuple[Part, str, Unread | None]]:
     for kind in (ATTACHMENT, ATTACHMENTS):
         for resource in planned.attached(kind):
             arn = resource.read("policy_arn")
-            missing = Unread("Malformed", detail=f"{resource.id} names no policy.")
+            missing = Unread(
+                "Malformed",
+                detail=Text(f"{resource.id} names no policy.", f"{resource.id} にポリシーの指定がありません。"),
+            )
             yield arn if arn is not None else Part(missing, resource.place), resource.id, resource.doubt
 
 
@@ -126,7 +147,9 @@ def _managed(planned: Planned, arn: Part, instead: str) -> tuple[str, Part]:
     document = planned.managed(said.value)
     if document is not None:
         return said.value, policy(document)
-    detail = f"The managed policy {said.value} is not in the plan."
+    detail = Text(
+        f"The managed policy {said.value} is not in the plan.", f"管理ポリシー {said.value} はプランにありません。"
+    )
     return said.value, Part(Unread("NotInPlan", detail=detail), arn.place)
 
 
@@ -137,7 +160,13 @@ def _only(planned: Planned, found: dict[str, Part], kind: str, name: str) -> dic
         items = listed.items() if listed is not None else []
         known = _texts(items)
         if resource.doubt is None and listed is not None and len(known) == len(items):
-            why = Unread("SeveralWriters", detail=f"{resource.id} takes away what it does not list.")
+            why = Unread(
+                "SeveralWriters",
+                detail=Text(
+                    f"{resource.id} takes away what it does not list.",
+                    f"{resource.id} は、列挙していないものを取り除きます。",
+                ),
+            )
             found = {key: part if key in known else Part(why, part.place) for key, part in found.items()}
     return found
 
@@ -148,7 +177,13 @@ def _complete(planned: Planned, found: dict[str, Part], only: str) -> Part | Unr
         return Part(found, planned.place)
     if not found:
         return not_in_plan(planned, "policies")
-    why = Unread("NotInPlan", detail=f"The plan does not manage {planned.target.id}: it may have other policies.")
+    why = Unread(
+        "NotInPlan",
+        detail=Text(
+            f"The plan does not manage {planned.target.id}: it may have other policies.",
+            f"プランは {planned.target.id} を管理していません。ほかのポリシーがあるかもしれません。",
+        ),
+    )
     return Part({**found, _OTHERS: Part(why, planned.place)}, planned.place)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from auditor.kinds.declared import ONLY_LIVE, Attached
 from auditor.kinds.parts import Part, each, flag, lifted, malformed, text
 from auditor.kinds.planned import Planned, empty, fields, one, within
-from auditor.model import Json, Unread
+from auditor.model import Json, Text, Unread
 
 _FLAGS = {
     "block_public_acls": "BlockPublicAcls",
@@ -37,7 +37,13 @@ _CANNED = {
     "authenticated-read": (("global/AuthenticatedUsers", "READ"),),
     "log-delivery-write": (("s3/LogDelivery", "WRITE"), ("s3/LogDelivery", "READ_ACP")),
 }
-_OWNER = Unread("KnownAfterApply", detail="The canonical id of the bucket's owner is known only after apply.")
+_OWNER = Unread(
+    "KnownAfterApply",
+    detail=Text(
+        "The canonical id of the bucket's owner is known only after apply.",
+        "バケット所有者の正規 ID は apply するまで確定しません。",
+    ),
+)
 _GRANT = fields(
     {
         "grantee": (
@@ -87,7 +93,10 @@ def account_block(planned: Planned) -> Part | Unread:
     """Return Block Public Access of the bucket's account, where the plan sets it."""
     found = planned.account("aws_s3_account_public_access_block")
     if len(found) != 1:
-        detail = "The plan does not set Block Public Access of the bucket's account."
+        detail = Text(
+            "The plan does not set Block Public Access of the bucket's account.",
+            "プランはバケットのアカウントのブロックパブリックアクセスを設定していません。",
+        )
         return Unread("NotInPlan" if not found else "SeveralWriters", detail=detail)
     return found[0].doubt or flags(found[0])
 
@@ -125,7 +134,11 @@ def acl(resource: Attached) -> Part | Unread:
     if canned is not None and not empty(canned):
         return canned_acl(canned)
     if policy is None or policy.unread:
-        return Unread("Malformed", detail=f"{resource.id} has no ACL.") if policy is None else policy
+        return (
+            Unread("Malformed", detail=Text(f"{resource.id} has no ACL.", f"{resource.id} に ACL がありません。"))
+            if policy is None
+            else policy
+        )
     grants, owner = policy.get("grant"), within(policy, "owner", "id")
     made = {
         "Owner": Part({"ID": owner or Part(_OWNER, policy.place)}, policy.place),
@@ -142,7 +155,16 @@ def canned_acl(part: Part) -> Part:
     owner: Json = {"Grantee": {"ID": _OWNER, "Type": "CanonicalUser"}, "Permission": "FULL_CONTROL"}
     extra = _CANNED.get(said.value)
     if extra is None:
-        return Part(Unread("NotMapped", detail=f"{part.place}: the ACL {said.value} is not known here."), part.place)
+        return Part(
+            Unread(
+                "NotMapped",
+                detail=Text(
+                    f"{part.place}: the ACL {said.value} is not known here.",
+                    f"{part.place}: ACL {said.value} には対応していません。",
+                ),
+            ),
+            part.place,
+        )
     granted = [
         {"Grantee": {"Type": "Group", "URI": _GROUPS + group}, "Permission": permission} for group, permission in extra
     ]

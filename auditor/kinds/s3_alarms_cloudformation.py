@@ -5,7 +5,7 @@ from __future__ import annotations
 from auditor.kinds.declared import ONLY_LIVE, Attached, Declared
 from auditor.kinds.parts import Part, as_it_is, each, flag, lifted, members, plain, same, text, whole
 from auditor.kinds.s3_health import watches
-from auditor.model import Unread
+from auditor.model import Text, Unread
 from auditor.scope import first_unread
 
 ALARM = "AWS::CloudWatch::Alarm"
@@ -18,7 +18,12 @@ _ROWS = {
     **same("Dimensions", spell=each(members(same("Name", "Value")))),
     **same("Metrics", spell=as_it_is),
 }
-_ELSEWHERE = Unread("NotInTemplate", detail="Alarms of other stacks are not in the template.")
+_ELSEWHERE = Unread(
+    "NotInTemplate",
+    detail=Text(
+        "Alarms of other stacks are not in the template.", "別のスタックのアラームはテンプレートに現れません。"
+    ),
+)
 
 
 def failure_alarms(declared: Declared) -> Part | Unread:

@@ -6,12 +6,15 @@ from auditor.kinds.declared import ONLY_LIVE, Attached
 from auditor.kinds.parts import Part, as_it_is, each, flag, lifted, malformed, plain, text, whole
 from auditor.kinds.planned import Planned, empty, fields, one
 from auditor.kinds.s3_health import watches
-from auditor.model import Unread
+from auditor.model import Text, Unread
 from auditor.scope import first_unread
 
 ALARM = "aws_cloudwatch_metric_alarm"
 
-_ELSEWHERE = Unread("NotInPlan", detail="Alarms of other configurations are not in the plan.")
+_ELSEWHERE = Unread(
+    "NotInPlan",
+    detail=Text("Alarms of other configurations are not in the plan.", "別の構成のアラームはプランに現れません。"),
+)
 
 
 def _dimensions(part: Part) -> Part:

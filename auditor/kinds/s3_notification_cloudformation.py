@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from auditor.kinds.declared import Attached, Declared
 from auditor.kinds.parts import Part, Spell, as_it_is, at, each, flag, members, same, text, truth
-from auditor.model import Unread
+from auditor.model import Text, Unread
 
 CDK = "Custom::S3BucketNotifications"
 
@@ -48,7 +48,11 @@ def notification(declared: Declared) -> Part | Unread | None:
     said, custom = declared.read("NotificationConfiguration"), declared.attached(CDK)
     doubt = next((one.doubt for one in custom if one.doubt), None)
     if len(custom) > 1 or (said is not None and custom):
-        detail = f"{said.place if said else custom[1].place} and {custom[0].place} both write the notifications."
+        first = said.place if said else custom[1].place
+        detail = Text(
+            f"{first} and {custom[0].place} both write the notifications.",
+            f"{first} と {custom[0].place} の両方が通知設定を書いています。",
+        )
         return doubt or Unread("SeveralWriters", detail=detail)
     if custom:
         return doubt or _passed_on(custom[0])
@@ -63,7 +67,13 @@ def _passed_on(custom: Attached) -> Part:
     made = _with_eventbridge(made, lambda _inner: None)
     if managed is not None and truth(managed.value) is not True and isinstance(made.value, dict):
         # For a bucket that the app did not make, the handler keeps what stands there already.
-        others = Part(Unread("NotInTemplate", detail="What the bucket already tells others stays."), custom.place)
+        others = Part(
+            Unread(
+                "NotInTemplate",
+                detail=Text("What the bucket already tells others stays.", "バケットの既存の通知設定は残ります。"),
+            ),
+            custom.place,
+        )
         lists = {api: Part([*_items(made.value.get(api)), others], custom.place) for api, _, _ in _LISTS.values()}
         return Part({"EventBridgeConfiguration": others, **made.value, **lists}, made.place)
     return made

@@ -25,7 +25,7 @@ from auditor.kinds.s3_alarms_terraform import failure_alarms
 from auditor.kinds.s3_lifecycle_terraform import lifecycle
 from auditor.kinds.s3_notification_terraform import NOTIFICATION, notification
 from auditor.kinds.s3_replication_terraform import replication
-from auditor.model import Json, Unread
+from auditor.model import Json, Text, Unread
 
 VERSIONING = "aws_s3_bucket_versioning"
 REPLICATION = "aws_s3_bucket_replication_configuration"
@@ -86,7 +86,10 @@ def _split(
         if said is not None:
             return said
         if not (planned.fresh or for_all):
-            detail = f"{planned.id} exists already, and the plan has no {kind} for it."
+            detail = Text(
+                f"{planned.id} exists already, and the plan has no {kind} for it.",
+                f"{planned.id} は既に存在し、プランにその {kind} がありません。",
+            )
             return Unread("NotInPlan", detail=detail)
         return None if default is None else lifted(default, planned.place)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from auditor.kinds.parts import Part, plain, truth
-from auditor.model import Json, Unread
+from auditor.model import Json, Text, Unread
 from auditor.scope import first_unread
 from auditor.sources.cloudformation_template import Written
 
@@ -16,7 +16,12 @@ Resolve = Callable[[Written], "Part | None"]
 def decided(written: Written, named: Callable[[str], Verdict], resolve: Resolve) -> Verdict:
     """Return the verdict of a condition, given those of named ones and what values are."""
     if not isinstance(written.value, dict) or len(written.value) != 1:
-        return Unread("Malformed", detail=f"{written.place}: a condition is expected here.")
+        return Unread(
+            "Malformed",
+            detail=Text(
+                f"{written.place}: a condition is expected here.", f"{written.place}: ここには条件が必要です。"
+            ),
+        )
     name, inner = next(iter(written.items()))
     if name == "Condition" and isinstance(inner.value, str):
         return named(inner.value)
@@ -25,9 +30,17 @@ def decided(written: Written, named: Callable[[str], Verdict], resolve: Resolve)
     if name in {"Fn::And", "Fn::Or", "Fn::Not"}:
         verdicts = [decided(one, named, resolve) for one in inner.each()]
         return (
-            _combined(name, verdicts) if verdicts else Unread("Malformed", detail=f"{inner.place}: {name} of nothing.")
+            _combined(name, verdicts)
+            if verdicts
+            else Unread(
+                "Malformed",
+                detail=Text(f"{inner.place}: {name} of nothing.", f"{inner.place}: {name} の中身がありません。"),
+            )
         )
-    return Unread("Malformed", detail=f"{written.place}: {name} is no condition.")
+    return Unread(
+        "Malformed",
+        detail=Text(f"{written.place}: {name} is no condition.", f"{written.place}: {name} は条件ではありません。"),
+    )
 
 
 def _combined(name: str, verdicts: list[Verdict]) -> Verdict:
@@ -42,7 +55,12 @@ def _combined(name: str, verdicts: list[Verdict]) -> Verdict:
 def _equals(inner: Written, resolve: Resolve) -> Verdict:
     sides = [plain(resolve(one)) for one in inner.each()]
     if len(sides) != 2:
-        return Unread("Malformed", detail=f"{inner.place}: Fn::Equals takes two values.")
+        return Unread(
+            "Malformed",
+            detail=Text(
+                f"{inner.place}: Fn::Equals takes two values.", f"{inner.place}: Fn::Equals には値が 2 つ必要です。"
+            ),
+        )
     return same_value(sides)
 
 
@@ -55,7 +73,13 @@ def same_value(sides: Iterable[Json]) -> Verdict:
         return True
     # Unquoted `True` and `yes` are booleans in CloudFormation's YAML, and text here: whether quotes stood there is lost.
     if isinstance(one, str) and isinstance(other, str) and truth(one) is not None and truth(one) == truth(other):
-        return Unread("Unresolved", detail=f"Whether {one} and {other} are equal depends on their quotes.")
+        return Unread(
+            "Unresolved",
+            detail=Text(
+                f"Whether {one} and {other} are equal depends on their quotes.",
+                f"{one} と {other} が等しいかどうかは引用符の扱いで変わります。",
+            ),
+        )
     return False
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from auditor.kinds.cloudformation import ATTACHED, KIND_OF, SPELLINGS
 from auditor.kinds.parts import text
-from auditor.model import Account, Node, Unread
+from auditor.model import Account, Node, Text, Unread
 from auditor.sources.cloudformation_names import IDENTITIES, bare, function_name, generated
 from auditor.sources.cloudformation_sam import INSTALL, SAM
 from auditor.sources.cloudformation_template import Template, Written
@@ -150,7 +150,12 @@ def locate(node: Node, sites: tuple[Site, ...]) -> Located | Unread:
     found = [(one, logical) for one in sites for logical in _by_name(node.kind, name, one)]
     if len(found) > 1:
         where = ", ".join(f"{logical} ({one.template.resources[logical].place})" for one, logical in found)
-        return Unread("Ambiguous", detail=f"Several resources are named {name}: {where}.")
+        return Unread(
+            "Ambiguous",
+            detail=Text(
+                f"Several resources are named {name}: {where}.", f"{name} という名前のリソースが複数あります: {where}"
+            ),
+        )
     if not found:
         return _missing(node, name, sites)
     return _checked(node, *found[0])
@@ -174,12 +179,24 @@ def _by_address(node: Node, address: str, sites: tuple[Site, ...]) -> Located | 
         return changed(holders[0].template, f"{address} at {holders[0].template.resources[address].place}")
     if not right:
         place, kind = holders[0].template.resources[address].place, holders[0].stack.type_of(address)
-        return Unread("NotInTemplate", detail=f"{address} at {place} is {kind}, not {' or '.join(types)}.")
+        return Unread(
+            "NotInTemplate",
+            detail=Text(
+                f"{address} at {place} is {kind}, not {' or '.join(types)}.",
+                f"{place} の {address} は {kind} です（期待: {'、'.join(types)}）。",
+            ),
+        )
     if len(right) > 1:
         right = [one for one in right if one.base.given_name(address) == wanted_name(node)] or right
     if len(right) > 1:
         files = ", ".join(one.template.file for one in right)
-        return Unread("Ambiguous", detail=f"Several templates have a resource {address}: {files}.")
+        return Unread(
+            "Ambiguous",
+            detail=Text(
+                f"Several templates have a resource {address}: {files}.",
+                f"リソース {address} が複数のテンプレートにあります: {files}",
+            ),
+        )
     return _checked(node, right[0], address)
 
 
@@ -191,7 +208,13 @@ def _checked(node: Node, one: Site, logical: str) -> Located | Unread:
         return exists
     if not exists:
         condition = one.template.resources[logical].value["Condition"]
-        return Unread("NotInTemplate", detail=f"{logical} at {place} is not made: the condition {condition} is false.")
+        return Unread(
+            "NotInTemplate",
+            detail=Text(
+                f"{logical} at {place} is not made: the condition {condition} is false.",
+                f"{place} の {logical} は、条件 {condition} が false のため作成されません。",
+            ),
+        )
     if one.template.macro:
         return changed(one.template, f"{logical} at {place}")
     if one.stack.type_of(logical) == ALIAS:
@@ -200,7 +223,10 @@ def _checked(node: Node, one: Site, logical: str) -> Located | Unread:
     suffix = f":{quality}" if (quality := _qualifier(node)) else ""
     if isinstance(given, str) and "(" not in given:
         if wanted and given != wanted and not _is_alias(node):
-            detail = f"{logical} at {place} is named {given}, not {wanted}: check the parameters given."
+            detail = Text(
+                f"{logical} at {place} is named {given}, not {wanted}: check the parameters given.",
+                f"{place} の {logical} の名前は {wanted} ではなく {given} です。指定したパラメーターを確認してください。",
+            )
             return Unread("NotInTemplate", detail=detail)
         return Located(node, one, logical, given + suffix)
     if wanted and not _is_alias(node):
@@ -221,11 +247,19 @@ def _of_alias(node: Node, one: Site, logical: str) -> Located | Unread:
     """Return the function behind an AWS::Lambda::Alias, qualified by the alias."""
     name = one.base.given_name(logical)
     if not isinstance(name, str):
-        return name or Unread("NotInTemplate", detail=f"{logical} names no function.")
+        return name or Unread(
+            "NotInTemplate", detail=Text(f"{logical} names no function.", f"{logical} に関数の指定がありません。")
+        )
     function, qualifier = function_name(name)
     found = one.named.get(("lambda.function", function), [])
     if len(found) != 1:
-        return Unread("NotInTemplate", detail=f"The function {function} of alias {logical} is not in the template.")
+        return Unread(
+            "NotInTemplate",
+            detail=Text(
+                f"The function {function} of alias {logical} is not in the template.",
+                f"エイリアス {logical} の関数 {function} はテンプレートにありません。",
+            ),
+        )
     settings = {**node.settings, "qualifier": qualifier}
     plain = replace(node, id=function_name(node.id)[0] if node.id else "", settings=settings)
     located = _checked(plain, one, found[0])

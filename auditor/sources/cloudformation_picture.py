@@ -11,13 +11,18 @@ from auditor.kinds import KINDS, attributes_of, target_of
 from auditor.kinds.cloudformation import SPELLINGS
 from auditor.kinds.declared import Attached, Declared
 from auditor.kinds.parts import Part, places, plain
-from auditor.model import Account, Json, Node, Pipeline, Resource, Snapshot, Unread
+from auditor.model import Account, Json, Node, Pipeline, Resource, Snapshot, Text, Unread
 from auditor.sources import cloudformation_nodes as nodes
 from auditor.sources.cloudformation_names import IDENTITIES, bare
 from auditor.sources.cloudformation_nodes import Located, Site
 from auditor.sources.cloudformation_standins import StandIn, cleared
 from auditor.sources.cloudformation_template import Template
 from auditor.sources.cloudformation_values import Reading
+
+_MAY_ADD = Text(
+    "{} at {} may add to it, or to another one. {}",
+    "{1} の {0} がここか別のリソースに設定を追加する可能性があります。{2}",
+)
 
 
 @dataclass(slots=True)
@@ -274,7 +279,7 @@ class Picture:
 
 def _perhaps(site: Site, logical: str, why: Unread) -> Unread:
     place = site.template.resources[logical].place
-    return replace(why, detail=f"{logical} at {place} may add to it, or to another one. {why.detail}")
+    return replace(why, detail=_MAY_ADD.fill(logical, place, why.detail))
 
 
 def _changed(site: Site, logical: str) -> Unread | None:

@@ -8,7 +8,7 @@ from functools import partial
 
 from auditor.errors import Place
 from auditor.kinds.parts import Part, lifted, text
-from auditor.model import Account, Json, Unread
+from auditor.model import Account, Json, Text, Unread
 from auditor.sources.cloudformation_conditions import Verdict, decided
 from auditor.sources.cloudformation_functions import DYNAMIC, FUNCTIONS, unresolved
 from auditor.sources.cloudformation_names import IDENTITIES, filled
@@ -36,7 +36,12 @@ class Stack:
     def once(self, what: str, place: Place, make: Callable[[], Part | None]) -> Part | None:
         """Return what `make` makes, unless it is under way already or what led to it is too long."""
         if what in self.under_way or len(self.under_way) > CHAIN_AT_MOST:
-            return Part(Unread("Circular", detail=f"The {what} depends on itself."), place)
+            return Part(
+                Unread(
+                    "Circular", detail=Text(f"The {what} depends on itself.", f"{what} が自分自身に依存しています。")
+                ),
+                place,
+            )
         self.under_way.append(what)
         try:
             return make()
@@ -49,7 +54,10 @@ class Stack:
             return self.decisions[name]
         written = self.template.conditions.get(name)
         if written is None:
-            return Unread("Malformed", detail=f"The template has no condition {name}.")
+            return Unread(
+                "Malformed",
+                detail=Text(f"The template has no condition {name}.", f"テンプレートに条件 {name} がありません。"),
+            )
 
         def make() -> Part:
             return Part(decided(written, self.condition, Reading(self).resolve), written.place)
@@ -57,7 +65,12 @@ class Stack:
         made = self.once(f"condition {name}", written.place, make)
         verdict: Verdict = made.value if made is not None else Unread("Malformed")
         if isinstance(verdict, Unread) and verdict.reason != "Conditional":
-            verdict = Unread("Conditional", detail=f"The condition {name} is undecided: {verdict.detail}")
+            verdict = Unread(
+                "Conditional",
+                detail=Text("The condition {} is undecided: {}", "条件 {} が決まりません: {}").fill(
+                    name, verdict.detail
+                ),
+            )
         self.decisions[name] = verdict
         return verdict
 
@@ -100,7 +113,13 @@ class Stack:
         if value is None:
             return unresolved(f"The parameter {name} has no value: give it with --parameter {name}=…")
         if isinstance(value, list | Mapping):
-            return Unread("Malformed", detail=f"The default of parameter {name} must be text.")
+            return Unread(
+                "Malformed",
+                detail=Text(
+                    f"The default of parameter {name} must be text.",
+                    f"パラメーター {name} のデフォルト値は文字列でなければなりません。",
+                ),
+            )
         said = text(Part(value, Place(""))).value
         listed = kind == "CommaDelimitedList" or kind.startswith("List<")
         return [one.strip() for one in said.split(",")] if listed else said
@@ -146,7 +165,13 @@ class Reading:
             return None
         first, *rest = name.split(".")
         if any(key.startswith("Fn::") for key in written.value):
-            return Part(Unread("Macro", detail="A transform makes these properties."), written.place)
+            return Part(
+                Unread(
+                    "Macro",
+                    detail=Text("A transform makes these properties.", "これらのプロパティは Transform が生成します。"),
+                ),
+                written.place,
+            )
         found = written.get(first)
         part = None if found is None else self.resolve(found)
         for step in rest:
@@ -166,7 +191,9 @@ class Reading:
         part = stack.once(f"name of {logical}", place, make)
         found: str | Unread | None = part.value if part is not None else None
         if isinstance(found, str) and len(found) > NAME_AT_MOST:
-            found = Unread("Malformed", detail=f"The name of {logical} is too long.")
+            found = Unread(
+                "Malformed", detail=Text(f"The name of {logical} is too long.", f"{logical} の名前が長すぎます。")
+            )
         self.names[logical] = found
         return found
 
@@ -183,9 +210,17 @@ class Reading:
         stack = self.stack
         written = stack.template.resources.get(logical)
         if written is None:
-            return Unread("Malformed", detail=f"The template has no {logical}.")
+            return Unread(
+                "Malformed", detail=Text(f"The template has no {logical}.", f"テンプレートに {logical} がありません。")
+            )
         if stack.exists(logical) is False:
-            return Unread("Malformed", detail=f"{logical} is not made, for its condition is false.")
+            return Unread(
+                "Malformed",
+                detail=Text(
+                    f"{logical} is not made, for its condition is false.",
+                    f"{logical} は条件が false のため作成されません。",
+                ),
+            )
         identity = IDENTITIES.get(stack.type_of(logical))
         form = None if identity is None else identity.attributes.get(attribute) if attribute else identity.ref
         if form is None:
@@ -216,7 +251,16 @@ class Reading:
         if isinstance(value, Mapping):
             return self._mapping(written)
         if value is None:
-            return Part(Unread("Malformed", detail=f"{place}: CloudFormation takes no null."), place)
+            return Part(
+                Unread(
+                    "Malformed",
+                    detail=Text(
+                        f"{place}: CloudFormation takes no null.",
+                        f"{place}: CloudFormation では null を指定できません。",
+                    ),
+                ),
+                place,
+            )
         return Part(value, place)
 
     def _mapping(self, written: Written) -> Part | None:
@@ -226,14 +270,23 @@ class Reading:
             assert inner is not None
             return self._call(name, inner, written.place)
         if any(key.startswith("Fn::") for key in written.value):
-            return Part(Unread("Macro", detail=f"{written.place}: a function among other keys."), written.place)
+            return Part(
+                Unread(
+                    "Macro",
+                    detail=Text(
+                        f"{written.place}: a function among other keys.",
+                        f"{written.place}: 関数がほかのキーと並んでいます。",
+                    ),
+                ),
+                written.place,
+            )
         parts = {key: self.resolve(one) for key, one in written.items()}
         return Part({key: one for key, one in parts.items() if one is not None}, written.place)
 
     def _call(self, name: str, inner: Written, place: Place) -> Part | None:
         function = FUNCTIONS.get(name)
         if function is None:
-            detail = f"{place}: what {name} gives is not known here."
+            detail = Text(f"{place}: what {name} gives is not known here.", f"{place}: {name} の結果は分かりません。")
             return Part(Unread("Macro" if "Transform" in name else "NotEvaluated", detail=detail), place)
         found = function(self, inner, place)
         if isinstance(found, Part) or found is None:

@@ -145,7 +145,7 @@ def _resource(one: Resource) -> Json:
 
 
 def _reason(unread: Unread) -> Json:
-    return {"reason": unread.reason, "permission": unread.permission, "detail": unread.detail}
+    return {"reason": unread.reason, "permission": unread.permission, "detail": str(unread.detail)}
 
 
 def _placed(place: Place) -> dict[str, Json]:

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from auditor.errors import InputError, Mistake, Place, SourceError
 from auditor.files import load_json, read_text
-from auditor.model import Json, Unread
+from auditor.model import Json, Text, Unread
 from auditor.sources.terraform_evaluation import Later, Scope, evaluate, items_of, text_or_none, unread
 from auditor.sources.terraform_language import Block, Body, NotUnderstoodError, Source, parse
 from auditor.sources.terraform_plan import Instance, Plan, without_keys
@@ -290,7 +290,13 @@ class Evaluator:
         folder = self.configuration.folders.get(without_keys(module))
         declared = folder.variables.get(name) if folder else None
         if declared is not None and declared.body.attributes.get("sensitive", Source("", 0)).text == "true":
-            return Unread("Sensitive", detail=f"var.{name} is marked as sensitive, so it is not looked at.")
+            return Unread(
+                "Sensitive",
+                detail=Text(
+                    f"var.{name} is marked as sensitive, so it is not looked at.",
+                    f"var.{name} は sensitive 指定のため参照しません。",
+                ),
+            )
         if not module and name in self.plan.variables:
             return self.plan.variables[name]
         if module:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 
-from auditor.model import Json, Unread
+from auditor.model import Json, Text, Unread
 
 Attribute = Callable[[str], Json]
 
@@ -59,8 +59,23 @@ def _parsed(text: str) -> Json:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
-        return Unread("Malformed", detail="A policy document that another one builds on is no JSON.")
-    return value if isinstance(value, dict) else Unread("Malformed", detail="A policy document is no JSON object.")
+        return Unread(
+            "Malformed",
+            detail=Text(
+                "A policy document that another one builds on is no JSON.",
+                "元になるポリシードキュメントが JSON ではありません。",
+            ),
+        )
+    return (
+        value
+        if isinstance(value, dict)
+        else Unread(
+            "Malformed",
+            detail=Text(
+                "A policy document is no JSON object.", "ポリシードキュメントが JSON オブジェクトではありません。"
+            ),
+        )
+    )
 
 
 def _parts(policy: Json) -> list[Json]:
@@ -120,7 +135,14 @@ def _principals(blocks: Json) -> Json:
     made: dict[str, list[Json]] = {}
     for one in blocks:
         if not isinstance(one, Mapping) or not isinstance(one.get("type"), str):
-            return one if isinstance(one, Unread) else Unread("KnownAfterApply", detail="A principal is not known yet.")
+            return (
+                one
+                if isinstance(one, Unread)
+                else Unread(
+                    "KnownAfterApply",
+                    detail=Text("A principal is not known yet.", "プリンシパルがまだ確定していません。"),
+                )
+            )
         said = _without_escapes(one.get("identifiers"))
         made.setdefault(one["type"], []).extend(said if isinstance(said, list) else [said])
     if list(made) == ["*"] and made["*"] == ["*"]:
@@ -134,7 +156,13 @@ def _conditions(blocks: Json) -> Json:
     made: dict[str, dict[str, Json]] = {}
     for one in blocks:
         if not isinstance(one, Mapping) or not all(isinstance(one.get(name), str) for name in ("test", "variable")):
-            return one if isinstance(one, Unread) else Unread("KnownAfterApply", detail="A condition is not known yet.")
+            return (
+                one
+                if isinstance(one, Unread)
+                else Unread(
+                    "KnownAfterApply", detail=Text("A condition is not known yet.", "条件がまだ確定していません。")
+                )
+            )
         said = _without_escapes(one.get("values"))
         known = made.setdefault(one["test"], {})
         values = said if isinstance(said, list) else [said]

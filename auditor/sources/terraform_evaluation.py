@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from auditor.model import EMPTY, Json, Unread
+from auditor.model import EMPTY, Json, Text, Unread
 from auditor.scope import first_unread
 from auditor.sources.terraform_functions import INTO, PLAIN, NotEvaluatedError, text
 from auditor.sources.terraform_syntax import (
@@ -51,7 +51,7 @@ class Scope:
 
 def unread(what: str) -> Unread:
     """Return why a value is not known: it cannot be evaluated."""
-    return Unread(NOT_EVALUATED, detail=f"{what} cannot be evaluated.")
+    return Unread(NOT_EVALUATED, detail=Text(f"{what} cannot be evaluated.", f"{what} を評価できません。"))
 
 
 def evaluate(tree: Tree, scope: Scope) -> Json:
@@ -259,7 +259,13 @@ def _called(tree: Call, scope: Scope) -> Json:
     if tree.name == "jsonencode" and len(values) == 1:
         return encoded(settled(values[0]))
     if tree.name == "sensitive":
-        return Unread("Sensitive", detail="The configuration marks it as sensitive, so it is not looked at.")
+        return Unread(
+            "Sensitive",
+            detail=Text(
+                "The configuration marks it as sensitive, so it is not looked at.",
+                "構成で sensitive 指定されているため参照しません。",
+            ),
+        )
     return _plainly(tree.name, [_expanded(one) for one in values])
 
 

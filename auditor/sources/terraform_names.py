@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from auditor.kinds.names import function_of
-from auditor.model import EMPTY, Account, Json, Unread
+from auditor.model import EMPTY, Account, Json, Text, Unread
 
 Attribute = Callable[[str], Json]
 """Return an attribute of a resource by its name, `None` when it is null."""
@@ -125,7 +125,10 @@ def stand_in(address: str) -> str:
 def filled(form: str, name: str, path: str, account: Account | None, region: str | Unread) -> str | Unread:
     """Return a form of `Identity` with its holes filled, or why one of them is not known."""
     if "{account}" in form and account is None:
-        return Unread("KnownAfterApply", detail="Nothing in the plan tells the account.")
+        return Unread(
+            "KnownAfterApply",
+            detail=Text("Nothing in the plan tells the account.", "プランからはアカウントが分かりません。"),
+        )
     if "{region}" in form and isinstance(region, Unread):
         return region
     partition = account.partition if account is not None else "aws"

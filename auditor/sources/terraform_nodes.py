@@ -10,6 +10,7 @@ from auditor.kinds import target_of
 from auditor.kinds.names import function_of
 from auditor.kinds.terraform import ATTACHED, KIND_OF, SPELLINGS
 from auditor.model import Node, Unread
+from auditor.sources import terraform_sentences as say
 from auditor.sources.terraform_names import bare
 from auditor.sources.terraform_plan import Instance, without_keys
 from auditor.sources.terraform_references import steps
@@ -106,7 +107,7 @@ def _doubtful(made: Index, instance: Instance, kind: str, name: str, why: Unread
     candidates = made.view.candidates(instance, name)
     # What depends on a whole set of resources, or on something that a plan does not tell, may name any.
     found = [one for one in candidates or [] if KIND_OF.get(one.type) == kind]
-    detail = f"{instance.address} may add to it, or to another one. {why.detail}"
+    detail = say.MAY_ADD.fill(instance.address, why.detail)
     doubt = replace(why, detail=detail)
     if candidates is None or not found:
         made.adrift[kind].append(Link(instance, None, doubt))
@@ -167,7 +168,7 @@ def locate(node: Node, made: Index) -> Located | Unread:
     found = _by_name(node, name, made)
     if len(found) > 1:
         where = ", ".join(one.address for one in found)
-        return Unread("Ambiguous", detail=f"Several resources are named {name}: {where}. Say which with `terraform:`.")
+        return Unread("Ambiguous", detail=say.SEVERAL_NAMED.fill(name, where))
     if found:
         return _located(node, found[0], made)
     leaving = [one for one in made.gone.get((node.kind, name), ()) if _fits(node, one, made)]
@@ -227,10 +228,10 @@ def _by_address(node: Node, address: str, made: Index) -> Located | Unread:
             return Located(node, leaving[0], wanted_name(node) or name, going=True)
         return Unread("NotInPlan", detail=f"{files} has no resource {address}.{_near(address, types, made)}")
     if not right:
-        return Unread("NotInPlan", detail=f"{address} is no {' or '.join(types)}, which this node is.")
+        return Unread("NotInPlan", detail=say.ANOTHER_TYPE.fill(address, " / ".join(types)))
     if len(right) > 1:
         where = ", ".join(one.address for one in right[:5])
-        return Unread("Ambiguous", detail=f"{address} is several resources ({where}): declare one of them.")
+        return Unread("Ambiguous", detail=say.SEVERAL.fill(address, where))
     return _located(node, right[0], made)
 
 
@@ -258,11 +259,11 @@ def _located(node: Node, instance: Instance, made: Index) -> Located | Unread:
     if not _fits(node, instance, made):
         account, region = made.world.account(instance), made.world.region(instance)
         where = f"account {account.id}" if account is not None and account.id != node.account.id else f"Region {region}"
-        return Unread("NotInPlan", detail=f"{instance.address} lies in {where}, which is not that of this node.")
+        return Unread("NotInPlan", detail=say.ELSEWHERE.fill(instance.address, where))
     if node.kind == "kms.key" and wanted.startswith("alias/"):
         wanted = ""
     if isinstance(given, str) and wanted and given != wanted:
-        return Unread("NotInPlan", detail=f"{instance.address} is named {given}, and the pipeline names {wanted}.")
+        return Unread("NotInPlan", detail=say.ANOTHER_NAME.fill(instance.address, given, wanted))
     known = given if isinstance(given, str) else wanted
     return Located(node, instance, _qualified(node, known or made.view.name(instance)), stands_in=not known)
 
@@ -278,13 +279,13 @@ def _of_alias(node: Node, instance: Instance, made: Index) -> Located | Unread:
     """Return the function behind an aws_lambda_alias, qualified by the alias."""
     name = made.view.given_name(instance)
     if not isinstance(name, str):
-        return name or Unread("NotInPlan", detail=f"{instance.address} names no function.")
+        return name or Unread("NotInPlan", detail=say.NO_FUNCTION.fill(instance.address))
     function, qualifier = function_of(name)
     found = made.named.get(("lambda.function", function), [])
     if len(found) != 1:
-        return Unread("NotInPlan", detail=f"The function {function} of {instance.address} is not in the plan.")
+        return Unread("NotInPlan", detail=say.FUNCTION_NOT_HERE.fill(function, instance.address))
     if node.id and function_of(node.id)[0] != function:
-        return Unread("NotInPlan", detail=f"{instance.address} is of {function}, and the pipeline names {node.id}.")
+        return Unread("NotInPlan", detail=say.ANOTHER_FUNCTION.fill(instance.address, function, node.id))
     located = _located(replace(node, id=f"{function}" if node.id else "", addresses={}), found[0], made)
     return (
         located

@@ -13,7 +13,7 @@ from auditor.kinds.parts import Part, places, plain
 from auditor.kinds.planned import Planned
 from auditor.kinds.plans import PLAN
 from auditor.kinds.terraform import SPELLINGS
-from auditor.model import Json, Node, Pipeline, Resource, Snapshot, Unread
+from auditor.model import Json, Node, Pipeline, Resource, Snapshot, Text, Unread
 from auditor.sources import terraform_nodes as nodes
 from auditor.sources.cloudformation_standins import StandIn, cleared
 from auditor.sources.terraform_changes import changes
@@ -98,16 +98,30 @@ class Picture:
         if facet == PLAN:
             return changes(planned, found, self.index, self.view)
         if found.going and found.instance is not None:
-            return Unread("Deleted", detail=f"The plan deletes {found.instance.address}.")
+            return Unread(
+                "Deleted",
+                detail=Text(
+                    f"The plan deletes {found.instance.address}.", f"プランは {found.instance.address} を削除します。"
+                ),
+            )
         spelled = SPELLINGS[found.node.kind].facets.get(facet)
         if spelled is None:
-            return Unread("NotMapped", detail=f"This version does not know how Terraform spells {facet}.")
+            return Unread(
+                "NotMapped",
+                detail=Text(
+                    f"This version does not know how Terraform spells {facet}.",
+                    f"Terraform での {facet} の書き方に、このバージョンは未対応です。",
+                ),
+            )
         try:
             part = spelled(planned)
         except (RecursionError, *_MALFORMED) as error:
             return Unread("Malformed", detail=f"{planned.id} is not as Terraform writes it ({type(error).__name__}).")
         if part is None and not self._whole(found):
-            detail = "The plan is incomplete, so what it does not have may still be there."
+            detail = Text(
+                "The plan is incomplete, so what it does not have may still be there.",
+                "プランが不完全なため、プランにないものも存在する可能性があります。",
+            )
             return Unread("IncompletePlan", detail=detail)
         return part
 
@@ -127,7 +141,9 @@ class Picture:
             self.index.world.place(instance) if instance is not None else self._outside(),
             target,
             self._arn(found),
-            view.region(instance) if instance is not None else Unread("NotInPlan", detail="It is not in the plan."),
+            view.region(instance)
+            if instance is not None
+            else Unread("NotInPlan", detail=Text("It is not in the plan.", "プランにありません。")),
             reader,
             partial(view.computed, instance) if instance is not None else _never,
             lambda kind: tuple(self._attached(one) for one in nodes.links(found, kind, self.index)),
@@ -152,7 +168,11 @@ class Picture:
             arn = attributes_of(replace(found.node, id=found.name))[0].get("Arn")
         if isinstance(arn, str) and found.qualifier and not arn.endswith(f":{found.qualifier}"):
             arn = f"{arn}:{found.qualifier}"
-        return arn if isinstance(arn, str | Unread) else Unread("NotInPlan", detail="Its ARN is not in the plan.")
+        return (
+            arn
+            if isinstance(arn, str | Unread)
+            else Unread("NotInPlan", detail=Text("Its ARN is not in the plan.", "ARN がプランにありません。"))
+        )
 
     def _attached(self, link: Link) -> Attached:
         instance, place = link.instance, self.index.world.place(link.instance)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from auditor.model import EMPTY, Json, Unread
+from auditor.model import EMPTY, Json, Text, Unread
 
 _KEYS = re.compile(r'\[(?:"(?:[^"\\]|\\.)*"|\d+)\]')
 
@@ -70,9 +70,18 @@ def _marks(mask: Json) -> bool:
 
 def _marked(value: Json, later: Json, secret: Json, where: str) -> Json:
     if later is True:
-        return Unread("KnownAfterApply", detail=f"{where} is known only after apply.")
+        return Unread(
+            "KnownAfterApply",
+            detail=Text(f"{where} is known only after apply.", f"{where} は apply するまで確定しません。"),
+        )
     if secret is True:
-        return Unread("Sensitive", detail=f"{where} is marked as sensitive, so it is not looked at.")
+        return Unread(
+            "Sensitive",
+            detail=Text(
+                f"{where} is marked as sensitive, so it is not looked at.",
+                f"{where} は sensitive 指定のため参照しません。",
+            ),
+        )
     if isinstance(value, Mapping) or (value is None and isinstance(later, Mapping) and later):
         known, soon, hidden = (one if isinstance(one, Mapping) else EMPTY for one in (value, later, secret))
         return {

@@ -8,7 +8,7 @@ from functools import partial
 
 from auditor.kinds.parts import Part, lifted
 from auditor.kinds.terraform import KIND_OF
-from auditor.model import EMPTY, Account, Json, Unread
+from auditor.model import EMPTY, Account, Json, Text, Unread
 from auditor.scope import first_unread
 from auditor.sources.terraform_configuration import Evaluator
 from auditor.sources.terraform_documents import document
@@ -81,7 +81,13 @@ class View:
     def given_name(self, instance: Instance) -> str | Unread | None:
         """Return the name that AWS will know; why it is not known, or `None` where the provider makes one up."""
         if instance not in self._names:
-            self._names[instance] = Unread(LATER, detail=f"The name of {instance.address} refers to itself.")
+            self._names[instance] = Unread(
+                LATER,
+                detail=Text(
+                    f"The name of {instance.address} refers to itself.",
+                    f"{instance.address} の名前が自分自身を参照しています。",
+                ),
+            )
             identity = IDENTITIES.get(instance.type)
             told = self.known.get(instance)
             if told is not None and told.name:
@@ -112,7 +118,10 @@ class View:
         told = self.world.region(instance)
         if not told and (known := self.known.get(instance)) is not None:
             told = known.region
-        detail = f"The Region of {instance.address} is known only after apply."
+        detail = Text(
+            f"The Region of {instance.address} is known only after apply.",
+            f"{instance.address} のリージョンは apply するまで確定しません。",
+        )
         return told or Unread(LATER, detail=detail)
 
     def computed(self, instance: Instance, name: str) -> bool:
@@ -141,7 +150,13 @@ class View:
         key = (instance, name)
         if key not in self._attributes:
             if key in self._under_way:
-                return Unread(LATER, detail=f"{instance.address}: {name} refers to itself.")
+                return Unread(
+                    LATER,
+                    detail=Text(
+                        f"{instance.address}: {name} refers to itself.",
+                        f"{instance.address}: {name} が自分自身を参照しています。",
+                    ),
+                )
             self._under_way.add(key)
             try:
                 self._attributes[key] = self._read(instance, name)
@@ -210,7 +225,10 @@ class View:
         prefix = instance.values.get(IDENTITIES[instance.type].prefix)
         if isinstance(prefix, str) and not wanted.startswith(prefix):
             return None
-        detail = f"{instance.address} may be {wanted}: if so, declare it with `terraform: {instance.address}`."
+        detail = Text(
+            f"{instance.address} may be {wanted}: if so, declare it with `terraform: {instance.address}`.",
+            f"{instance.address} が {wanted} かもしれません。その場合は `terraform: {instance.address}` と宣言してください。",
+        )
         return Unread(LATER, detail=detail)
 
     def _sibling(self, instance: Instance, name: str, attribute: str) -> Json:
@@ -252,7 +270,9 @@ class View:
                 return value
         names = specific(expression.get("references"))
         listed = ", ".join(names[:4]) + (", …" if len(names) > 4 else "")
-        return replace(unread, detail=f"{unread.detail} It depends on {listed}." if names else unread.detail)
+        if not names:
+            return unread
+        return replace(unread, detail=Text("{} It depends on {}.", "{}依存先: {}。").fill(unread.detail, listed))
 
     def _told(self, target: Target, path: tuple[Step, ...], instance: Instance) -> Json:
         """Return the value of a reference that stands alone where one whole name, ARN or document is expected."""
