@@ -9,7 +9,7 @@ import pytest
 
 from auditor.kinds import KINDS
 from auditor.kinds.terraform import SPELLINGS
-from auditor.model import Unread
+from auditor.model import Text, Unread
 from auditor.pipeline import parse
 from auditor.scope import Scope
 from auditor.sources import terraform
@@ -69,6 +69,12 @@ def why(made, route):
     value = found(made, route)
     assert isinstance(value, Unread), value
     return value.reason
+
+
+def said(made, route):
+    """Return the sentence that tells why the value at a route is not known."""
+    detail = found(made, route).detail
+    return detail.en if isinstance(detail, Text) else detail
 
 
 SOURCE = {"source_bucket": "orders-export"}
