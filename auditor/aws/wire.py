@@ -40,6 +40,7 @@ class Wire:
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._idle: deque[socket.socket] = deque()
+        self._closed = False
 
     def send(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Heard:
         """Send a request and return its answer; a connection that went while it was idle is replaced once.
@@ -59,7 +60,8 @@ class Wire:
             raise _silent(self._url, error) from None
 
     def close(self) -> None:
-        """Close the connections that are idle."""
+        """Close the connections: those in use as soon as they are done."""
+        self._closed = True
         while self._idle:
             self._idle.pop().close()
 
@@ -95,7 +97,7 @@ class Wire:
             heard = Heard(answer.status, dict(answer.getheaders()), body)
             whole = not answer.will_close
         finally:
-            if whole:
+            if whole and not self._closed:
                 self._idle.append(connection)
             else:
                 connection.close()

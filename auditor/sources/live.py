@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
@@ -14,22 +15,29 @@ from typing import TYPE_CHECKING
 from auditor.errors import Refused
 from auditor.kinds import KINDS, Ask, Call, Target, resource, target_of
 from auditor.kinds.documents import canonical
-from auditor.model import Json, Pipeline, Snapshot, Unread
+from auditor.kinds.names import resource_of
+from auditor.model import Account, Json, Pipeline, Resource, Snapshot, Text, Unread
+from auditor.sources import bulk
+from auditor.sources.memo import Key, Memo
 
 if TYPE_CHECKING:
     from auditor.aws import Aws
 
 Needs = Mapping[str, Iterable[tuple[str, str]]]
 Progress = Callable[[int, int], None]
-_Key = tuple[object, ...]
 
 # Asked by one reader only, with answers too large to keep for a second.
 _NOT_KEPT = frozenset({"ListObjectVersions", "HeadObject", "ListMultipartUploads", "GetMetricData", "ListExports"})
 # These have one endpoint, whatever Region they are asked from.
 _GLOBAL = frozenset({"iam", "organizations"})
+# Facets asked for ahead of their turn, for each reader.
+_AHEAD = 8
+_PARTS = re.compile("[/:]")
 # Seconds: an interrupt is seen when the waiting thread looks up.
 _GLANCE = 0.5
-_INTERRUPTED = Unread("Interrupted", detail="The run was interrupted before this was read.")
+_INTERRUPTED = Unread(
+    "Interrupted", detail=Text("The run was interrupted before this was read.", "読み取る前に実行が中断されました。")
+)
 # What readers raise when an answer lacks what AWS's model promises.
 _MALFORMED = (KeyError, TypeError, AttributeError, ValueError, IndexError)
 
@@ -49,169 +57,278 @@ def read(
     `needs` names the (node, facet) pairs wanted of each pipeline. What pipelines share is read once. After `deadline`
     seconds, or once `interrupted()` is true (it is asked at least twice a second), what is still open is left unread
     (`Timeout`, `Interrupted`). `progress(done, total)` is told of every facet. Nothing that AWS answers, or fails to
-    answer, raises.
+    answer, raises. What was read of a resource is forgotten with the last snapshot that it stands in, and only so many
+    pipelines are read ahead as keep the readers busy: memory does not grow with the number of pipelines.
     """
     listed = tuple(pipelines)
-    run = _Run(aws, listed, needs)
-    run.start(concurrency)
+    run = _Run(aws, listed, needs, concurrency)
     ends = None if deadline is None else time.monotonic() + deadline
     place = 0
     try:
         while place < len(listed):
-            while not run.complete(listed[place]):
+            run.look_ahead()
+            while not run.complete():
                 run.wait(ends, progress)
+                run.look_ahead()
                 if interrupted is not None and interrupted():
                     run.give_up(_INTERRUPTED)
-            yield run.snapshot(listed[place])
+            yield run.next_snapshot()
             place += 1
     finally:
-        run.over.set()
-    for pipeline in listed[place:]:
-        yield run.snapshot(pipeline)
+        run.end()
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """One facet of one resource, whoever wants it."""
+@dataclass(slots=True)
+class _Wanted:
+    """A resource as some pipelines ask for it: the facets that were asked for, and those that are known."""
 
-    key: _Key
     target: Target
-    facet: str
+    about: Key
+    asked: set[str] = field(default_factory=set)
+    known: dict[str, Json | Unread] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Plan:
+    """A pipeline that is being read: the facets of each node, and what is still open of it (the last one first)."""
+
+    pipeline: Pipeline
+    parts: dict[str, tuple[_Wanted, tuple[str, ...]]]
+    open: list[tuple[_Wanted, str]]
 
 
 class _Run:
-    """What one run has asked, and what it knows so far."""
+    """What one run has asked, and what it knows so far; only its readers are other threads."""
 
-    def __init__(self, aws: Aws, pipelines: tuple[Pipeline, ...], needs: Needs) -> None:
-        self.over = threading.Event()
+    def __init__(self, aws: Aws, pipelines: tuple[Pipeline, ...], needs: Needs, concurrency: int) -> None:
         self._aws = aws
+        self._needs = needs
+        self._concurrency = concurrency
+        self._over = threading.Event()
         self._taken_at = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        self._memo = _Memo()
-        self._done: SimpleQueue[tuple[_Key, Json | Unread | BaseException]] = SimpleQueue()
-        self._known: dict[_Key, Json | Unread] = {}
-        self._left_open = Unread("Timeout", detail="The time for this run was over before this was read.")
-        self._wanted: dict[str, dict[tuple[str, str], _Key]] = {}
-        self._tasks: dict[_Key, _Task] = {}
-        for pipeline in pipelines:
-            tasks = {pair: task for pair in sorted(needs.get(pipeline.name, ())) if (task := _task(pipeline, pair))}
-            self._wanted[pipeline.name] = {pair: task.key for pair, task in tasks.items()}
-            self._tasks |= {task.key: task for task in tasks.values()}
+        self._left_open = Unread(
+            "Timeout",
+            detail=Text("The time for this run was over before this was read.", "読み取る前に制限時間に達しました。"),
+        )
+        self._memo = Memo()
+        self._queue: SimpleQueue[tuple[_Wanted, str] | None] = SimpleQueue()
+        self._done: SimpleQueue[tuple[_Wanted, str, Json | Unread | BaseException]] = SimpleQueue()
+        self._ahead: deque[_Plan] = deque()
+        self._coming = iter(pipelines)
+        self._wanted: dict[Key, _Wanted] = {}
+        self._threads = self._asked = self._finished = 0
+        survey = _Survey(pipelines, needs)
+        self._total, self._uses = survey.total, survey.uses
+        self._roles = {
+            whose: bulk.Roles(aws.ask(account, account.region), names, calls)
+            for whose, (account, names, calls) in survey.roles.items()
+            if len(names) >= bulk.AT_LEAST
+        }
 
-    def start(self, concurrency: int) -> None:
-        """Begin to read; the threads end with the tasks, with the run, or with the program."""
-        queue: SimpleQueue[_Task] = SimpleQueue()
-        for task in self._tasks.values():
-            queue.put(task)
-        for _ in range(min(concurrency, len(self._tasks))):
-            threading.Thread(target=self._work, args=(queue,), daemon=True).start()
+    def look_ahead(self) -> None:
+        """Ask for the facets of the next pipelines, as long as the readers have too little to do."""
+        while not self._ahead or self._asked - self._finished < self._concurrency * _AHEAD:
+            pipeline = next(self._coming, None)
+            if pipeline is None:
+                return
+            self._ahead.append(self._planned(pipeline))
 
-    def complete(self, pipeline: Pipeline) -> bool:
-        """Tell whether all that is wanted of a pipeline is known, or will never be."""
-        return self.over.is_set() or all(key in self._known for key in self._wanted[pipeline.name].values())
+    def complete(self) -> bool:
+        """Tell whether all that is wanted of the next pipeline is known, or will never be."""
+        still_open = self._ahead[0].open
+        while still_open and still_open[-1][1] in still_open[-1][0].known:
+            still_open.pop()
+        return not still_open or self._over.is_set()
 
     def wait(self, ends: float | None, progress: Progress | None) -> None:
         """Take in one result, if there is one soon; when the time is over, give up what is still open."""
         left = _GLANCE if ends is None else min(_GLANCE, max(0.0, ends - time.monotonic()))
         try:
-            key, value = self._done.get(timeout=left)
+            wanted, facet, value = self._done.get(timeout=left)
         except Empty:
             if ends is not None and time.monotonic() >= ends:
-                self.over.set()
+                self._over.set()
             return
         if isinstance(value, BaseException):
             raise value
-        self._known[key] = value
+        wanted.known[facet] = value
+        self._finished += 1
         if progress is not None:
-            progress(len(self._known), len(self._tasks))
+            progress(self._finished, self._total)
 
     def give_up(self, reason: Unread) -> None:
         """Leave all that is still open unread for this reason."""
         self._left_open = reason
-        self.over.set()
+        self._over.set()
 
-    def snapshot(self, pipeline: Pipeline) -> Snapshot:
-        """Return what is known of a pipeline now."""
-        known: dict[str, dict[str, Json]] = {name: {} for name in pipeline.nodes}
-        unread: dict[str, dict[str, Unread]] = {name: {} for name in pipeline.nodes}
-        for (node, facet), key in self._wanted[pipeline.name].items():
-            value = self._known.get(key, self._left_open)
-            (unread if isinstance(value, Unread) else known)[node][facet] = value
-        resources = {
-            name: resource(node, known[name], unread[name], pipeline=pipeline) for name, node in pipeline.nodes.items()
-        }
-        return Snapshot(pipeline, resources, "live", self._taken_at)
+    def end(self) -> None:
+        """Let the readers end."""
+        self._over.set()
+        for _ in range(self._threads):
+            self._queue.put(None)
 
-    def _work(self, queue: SimpleQueue[_Task]) -> None:
-        while not self.over.is_set():
-            try:
-                task = queue.get_nowait()
-            except Empty:
-                return
-            self._done.put((task.key, self._read(task)))
+    def next_snapshot(self) -> Snapshot:
+        """Return what is known of the next pipeline now, and forget what no other pipeline wants."""
+        plan = self._ahead.popleft()
+        resources = {name: self._resource(plan, name) for name in plan.pipeline.nodes}
+        for wanted, _ in plan.parts.values():
+            self._uses[hash(wanted.about)] -= 1
+            if not self._uses[hash(wanted.about)]:
+                self._forget(wanted)
+        return Snapshot(plan.pipeline, resources, "live", self._taken_at)
 
-    def _read(self, task: _Task) -> Json | Unread | BaseException:
-        target = task.target
+    def _resource(self, plan: _Plan, name: str) -> Resource:
+        known: dict[str, Json] = {}
+        unread: dict[str, Unread] = {}
+        if name in plan.parts:
+            wanted, facets = plan.parts[name]
+            for facet in facets:
+                value = wanted.known.get(facet, self._left_open)
+                if isinstance(value, Unread):
+                    unread[facet] = value
+                else:
+                    known[facet] = value
+        return resource(plan.pipeline.nodes[name], known, unread, pipeline=plan.pipeline)
+
+    def _forget(self, wanted: _Wanted) -> None:
+        self._memo.forget(wanted.about)
+        for key in [key for key in self._wanted if key[: len(wanted.about)] == wanted.about]:
+            del self._wanted[key]
+        roles = self._roles.get(_whose(wanted.target))
+        if roles is not None and wanted.target.kind == "iam.role":
+            roles.forget(_bare(wanted.target))
+
+    def _planned(self, pipeline: Pipeline) -> _Plan:
+        plan = _Plan(pipeline, {}, [])
+        for name, facets in _by_node(pipeline, self._needs):
+            target = target_of(pipeline.nodes[name], pipeline)
+            about = _about(target)
+            key = (*about, tuple(sorted(target.settings.items())))
+            wanted = self._wanted.setdefault(key, _Wanted(target, about))
+            plan.parts[name] = (wanted, facets)
+            plan.open += [(wanted, facet) for facet in facets]
+            for facet in facets:
+                if facet not in wanted.asked:
+                    wanted.asked.add(facet)
+                    self._ask_for(wanted, facet)
+        return plan
+
+    def _ask_for(self, wanted: _Wanted, facet: str) -> None:
+        self._asked += 1
+        self._queue.put((wanted, facet))
+        if self._threads < self._concurrency:
+            self._threads += 1
+            threading.Thread(target=self._work, daemon=True).start()
+
+    def _work(self) -> None:
+        while (task := self._queue.get()) is not None and not self._over.is_set():
+            self._done.put((*task, self._read(*task)))
+
+    def _read(self, wanted: _Wanted, facet: str) -> Json | Unread | BaseException:
+        target = wanted.target
         if not target.id:
-            return Unread("NotDeclared", detail="The pipeline declares only where a template has it, and no name.")
+            return Unread(
+                "NotDeclared",
+                detail=Text(
+                    "The pipeline declares only where a template has it, and no name.",
+                    "パイプラインにはテンプレート上の場所だけが宣言され、名前がありません。",
+                ),
+            )
         try:
-            return KINDS[target.kind].facets[task.facet].read(self._ask(target), target)
+            return KINDS[target.kind].facets[facet].read(self._ask(wanted), target)
         except Refused as refusal:
             return Unread(refusal.reason, refusal.permission, refusal.words)
         except _MALFORMED as error:
-            return Unread("Malformed", detail=f"The answer makes no sense ({type(error).__name__}: {error}).")
+            return Unread(
+                "Malformed",
+                detail=Text(
+                    f"The answer makes no sense ({type(error).__name__}: {error}).",
+                    f"応答を解釈できません（{type(error).__name__}: {error}）。",
+                ),
+            )
         except BaseException as error:  # noqa: BLE001 - a fault of the program, raised where the run is waited for
             return error
 
-    def _ask(self, target: Target) -> Ask:
+    def _ask(self, wanted: _Wanted) -> Ask:
+        target = wanted.target
         ask = self._aws.ask(target.account, target.region)
 
         def once(call: Call) -> Json:
-            if self.over.is_set():
+            if self._over.is_set():
                 raise Refused(self._left_open.reason, self._left_open.detail)
             if call.operation in _NOT_KEPT:
                 return ask(call)
             region = "" if call.service in _GLOBAL else call.region or target.region
             key = (*_whose(target), call.service, region, call.operation, canonical(dict(call.params)))
-            return self._memo.once(key, lambda: ask(call))
+            about = wanted.about if _is_named(_bare(target), call.params) else None
+            return self._memo.once(key, about, lambda: self._asked_once(ask, target, call))
 
         return once
 
-
-class _Memo:
-    """Answers by question; who asks while the same question is under way waits for its answer."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._answers: dict[_Key, Future[Json]] = {}
-
-    def once(self, key: _Key, make: Callable[[], Json]) -> Json:
-        """Return the answer to a question, asked when it is new; raises the same `Refused` to everyone who asks."""
-        with self._lock:
-            future = self._answers.get(key)
-            mine = future is None
-            if future is None:
-                future = self._answers[key] = Future()
-        if mine:
-            try:
-                future.set_result(make())
-            except BaseException as error:  # noqa: BLE001 - passed on to everyone who waits for it
-                future.set_exception(error)
-        said = future.exception()
-        if isinstance(said, Refused):
-            raise Refused(said.reason, said.words, said.permission, attempts=said.attempts)
-        return future.result()
+    def _asked_once(self, ask: Ask, target: Target, call: Call) -> Json:
+        if call.service == "iam" and call.operation in bulk.ANSWERED:
+            roles = self._roles.get(_whose(target))
+            said = None if roles is None else roles.answer(call)
+            if said is not None:
+                return said
+        return ask(call)
 
 
-def _task(pipeline: Pipeline, pair: tuple[str, str]) -> _Task | None:
-    name, facet = pair
-    node = pipeline.nodes.get(name)
-    if node is None or facet not in KINDS[node.kind].facets:
-        return None
-    target = target_of(node, pipeline)
-    settings = tuple(sorted(target.settings.items()))
-    return _Task((*_whose(target), target.kind, target.region, target.id, settings, facet), target, facet)
+class _Survey:
+    """What a run will want, seen before it begins.
+
+    `uses` counts the nodes at which a resource stands, by the hash of what names it, and `total` the facets. `roles` names
+    for each account the roles whose policies are wanted, with the calls that reading all roles at once would save.
+    """
+
+    def __init__(self, pipelines: tuple[Pipeline, ...], needs: Needs) -> None:
+        self.uses: Counter[int] = Counter()
+        self.roles: dict[Key, tuple[Account, set[str], int]] = {}
+        facets_of: dict[Key, frozenset[str]] = {}
+        for pipeline in pipelines:
+            for name, facets in _by_node(pipeline, needs):
+                target = target_of(pipeline.nodes[name], pipeline)
+                about = _about(target)
+                self.uses[hash(about)] += 1
+                key = (*about, tuple(sorted(target.settings.items())))
+                facets_of[key] = facets_of.get(key, frozenset()) | frozenset(facets)
+                if target.kind == "iam.role" and target.id and (calls := bulk.saved(facets)):
+                    account, names, before = self.roles.get(_whose(target), (target.account, set(), 0))
+                    known = _bare(target) in names
+                    names.add(_bare(target))
+                    self.roles[_whose(target)] = (account, names, before if known else before + calls)
+        self.total = sum(map(len, facets_of.values()))
 
 
-def _whose(target: Target) -> _Key:
+def _by_node(pipeline: Pipeline, needs: Needs) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the nodes of which something is wanted, with the facets that their kinds have."""
+    found: dict[str, list[str]] = {}
+    for name, facet in sorted(needs.get(pipeline.name, ())):
+        node = pipeline.nodes.get(name)
+        if node is not None and facet in KINDS[node.kind].facets:
+            found.setdefault(name, []).append(facet)
+    return [(name, tuple(facets)) for name, facets in found.items()]
+
+
+def _about(target: Target) -> Key:
+    """Return what names a resource, whatever is asked about it."""
+    return (*_whose(target), target.kind, target.region, target.id)
+
+
+def _whose(target: Target) -> Key:
     account = target.account
     return (account.id, account.profile, account.assume_role, account.external_id)
+
+
+def _bare(target: Target) -> str:
+    """Return a resource's name without its path or ARN."""
+    return resource_of(target.id).rpartition("/")[2].rpartition(":")[2]
+
+
+def _is_named(name: str, value: Json) -> bool:
+    """Tell whether a call's parameters name the resource somewhere, by itself or within an ARN."""
+    if isinstance(value, str):
+        return name in _PARTS.split(value)
+    if isinstance(value, Mapping):
+        return any(_is_named(name, part) for part in value.values())
+    return isinstance(value, list | tuple) and any(_is_named(name, part) for part in value)
