@@ -374,6 +374,49 @@ def test_sensitive_variables_are_not_looked_at(tmp_path):
     assert "hidden-value" not in repr(made.resources["source_bucket"].facets)
 
 
+ENCODED = {
+    "aws_s3_bucket.b": {"bucket": "orders-export"},
+    "aws_s3_bucket_policy.b": {
+        "bucket": ref("aws_s3_bucket.b.id"),
+        "policy": encoded({"Statement": [{"Resource": ref("aws_s3_bucket.b.arn"), "Effect": "Allow"}]}),
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "trusted"),
+    [
+        ("aws_s3_bucket.b.arn", "aws_s3_bucket.b.arn", True),
+        ("aws_s3_bucket.b.arn", "aws_s3_bucket.c.arn", False),
+        ("aws_s3_bucket.b.arn", '"arn:aws:s3:::x"', False),
+        ("bucket = aws_s3_bucket.b.id", 'bucket = "another"', True),
+        ('bucket = "orders-export"', 'bucket = "renamed"', True),
+    ],
+)
+def test_a_configuration_that_is_not_that_of_the_plan_tells_nothing(tmp_path, old, new, trusted):
+    """Files may have changed since the plan was made: where their references differ, they are not believed."""
+    stack = Stack(ENCODED)
+    text = stack.hcl()
+    assert old in text
+    made = snapshot(tmp_path, stack.plan(), {"source_bucket": "orders-export"}, {"main.tf": text.replace(old, new)})
+    if trusted:
+        assert found(made, "source_bucket.Policy.Statement[0].Resource") == "arn:aws:s3:::orders-export"
+    else:
+        assert isinstance(found(made, "source_bucket.Policy"), Unread)
+
+
+def test_a_block_whose_known_values_differ_is_not_believed(tmp_path):
+    stack = Stack({**ENCODED, "aws_s3_bucket_policy.b": {**ENCODED["aws_s3_bucket_policy.b"], "expected_owner": "one"}})
+    text = stack.hcl().replace('"one"', '"two"')
+    made = snapshot(tmp_path, stack.plan(), {"source_bucket": "orders-export"}, {"main.tf": text})
+    assert isinstance(found(made, "source_bucket.Policy"), Unread)
+
+
+def test_loops_in_loops_end():
+    text = "[for a in range(1000) : [for b in range(1000) : [for c in range(1000) : c]]]"
+    assert isinstance(evaluate(parse(text), Scope(look)), list | Unread)
+
+
 @pytest.mark.parametrize("files", [{"readme.md": "x"}, {"main.tf": "# nothing\n"}])
 def test_a_folder_without_configuration_is_refused(tmp_path, files):
     with pytest.raises(SourceError, match="No Terraform configuration"):

@@ -17,7 +17,7 @@ from auditor.sources.terraform_evaluation import Later, Scope, evaluate, items_o
 from auditor.sources.terraform_language import Block, Body, NotUnderstoodError, Source, parse
 from auditor.sources.terraform_plan import Instance, Plan, without_keys
 from auditor.sources.terraform_references import ByBlock, Key, Step, split_module
-from auditor.sources.terraform_syntax import Literal, Tree
+from auditor.sources.terraform_syntax import Literal, Tree, heads
 from auditor.sources.terraform_syntax import parse as parse_expression
 
 _FILES, _DEPTH = 5_000, 20
@@ -76,6 +76,28 @@ class Configuration:
         folder = self.folders.get(without_keys(instance.module))
         head = f"{without_keys(instance.module)}." if instance.module else ""
         return folder.resources.get(instance.block.removeprefix(head)) if folder else None
+
+    def heads(self, instance: Instance, name: str) -> frozenset[str] | None:
+        """Return what an attribute or block refers to, `None` where that is not written down (a `dynamic` block makes it)."""
+        found = self.block(instance)
+        return self._heads(found[1].body, name) if found is not None else None
+
+    def _heads(self, body: Body, name: str) -> frozenset[str] | None:
+        made: set[str] = set()
+        for source in [body.attributes[name]] if name in body.attributes else []:
+            tree = self.tree(source)
+            if tree is None:
+                return None
+            made |= set(heads(tree))
+        for block in body.blocks:
+            if block.type == "dynamic" and block.labels == (name,):
+                return None
+            if block.type == name:
+                for inner in (*block.body.attributes, *(one.type for one in block.body.blocks)):
+                    if inner == "dynamic" or (below := self._heads(block.body, inner)) is None:
+                        return None
+                    made |= below
+        return frozenset(made)
 
     def place(self, instance: Instance, path: tuple[Step, ...]) -> Place | None:
         """Return where an attribute stands, the block around it when it is not written, `None` when nothing is known."""

@@ -26,6 +26,7 @@ from auditor.sources.terraform_syntax import (
 )
 
 NOT_EVALUATED = "NotEvaluated"
+_STEPS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Scope:
 
     look: Callable[[str], Json]
     names: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
+    left: list[int] = field(default_factory=lambda: [_STEPS])
+    """How many steps an evaluation may still take: loops in loops end."""
 
     def inside(self, names: Mapping[str, Json]) -> Scope:
         """Return the scope inside a loop."""
@@ -69,6 +72,9 @@ def settled(value: Json) -> Json:
 
 
 def _value(tree: Tree, scope: Scope) -> Json:
+    scope.left[0] -= 1
+    if scope.left[0] < 0:
+        return unread("An expression of this size")
     if isinstance(tree, Literal):
         return tree.value
     if isinstance(tree, Name):

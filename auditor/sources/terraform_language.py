@@ -137,7 +137,8 @@ def end_of(text: str, at: int, *, lines: bool = True) -> int:
         elif lines and letter == "\n" and depth == 0:
             return at
         elif letter == "#" or text.startswith("//", at):
-            at = text.find("\n", at) if "\n" in text[at:] else len(text)
+            line = text.find("\n", at)
+            at = len(text) if line < 0 else line
             continue
         elif text.startswith("/*", at):
             at = _after(text, "*/", at)

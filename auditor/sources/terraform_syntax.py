@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Union
 
@@ -113,6 +114,70 @@ def parse(text: str) -> Tree:
     if reader.more():
         raise NotUnderstoodError
     return tree
+
+
+_LENGTHS = {"data": 3, "each": 1, "count": 1, "path": 1, "terraform": 1, "self": 1}
+
+
+def head(path: tuple[str, ...]) -> str:
+    """Return a reference as far as its block or name goes."""
+    return ".".join(path[: _LENGTHS.get(path[0], 2)])
+
+
+def heads(tree: Tree, bound: frozenset[str] = frozenset()) -> Iterator[str]:
+    """Yield what an expression refers to, as far as a block or name goes: `aws_s3_bucket.b`, `var.x`, `data.t.n`, `each`."""
+    if isinstance(tree, Name):
+        if tree.name not in bound and tree.name != "*":
+            yield tree.name
+        return
+    if isinstance(tree, Get):
+        path = _path(tree)
+        if path is not None and path[0] not in bound and path[0] != "*":
+            yield head(path)
+        elif path is None:
+            yield from heads(tree.of, bound)
+        yield from _keys(tree, bound)
+        return
+    inner = bound | frozenset(tree.names) if isinstance(tree, For) else bound
+    for part in _inside(tree):
+        yield from heads(part, inner)
+
+
+def _path(tree: Tree) -> tuple[str, ...] | None:
+    """Return the names that a chain of attributes begins with, `None` when it begins with no name."""
+    if isinstance(tree, Name):
+        return (tree.name,)
+    if not isinstance(tree, Get):
+        return None
+    before = _path(tree.of)
+    if before is None or not isinstance(tree.key, Literal) or not isinstance(tree.key.value, str):
+        return before
+    return (*before, tree.key.value)
+
+
+def _keys(tree: Tree, bound: frozenset[str]) -> Iterator[str]:
+    while isinstance(tree, Get):
+        if not isinstance(tree.key, Literal):
+            yield from heads(tree.key, bound)
+        tree = tree.of
+
+
+def _inside(tree: Tree) -> Iterator[Tree]:
+    if isinstance(tree, Splat):
+        yield from (tree.of, tree.rest)
+    elif isinstance(tree, Template):
+        yield from tree.parts
+    elif isinstance(tree, Call):
+        yield from tree.arguments
+    elif isinstance(tree, Operation):
+        yield from tree.operands
+    elif isinstance(tree, Listing):
+        yield from tree.items
+    elif isinstance(tree, Table):
+        for pair in tree.pairs:
+            yield from pair
+    elif isinstance(tree, For):
+        yield from (part for part in (tree.over, tree.value, tree.key, tree.condition) if part is not None)
 
 
 class _Reader:

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
 from auditor.kinds.parts import Part, lifted
 from auditor.kinds.terraform import KIND_OF
 from auditor.model import EMPTY, Account, Json, Text, Unread
-from auditor.scope import first_unread
 from auditor.sources.terraform_configuration import Evaluator
 from auditor.sources.terraform_documents import document
 from auditor.sources.terraform_names import IDENTITIES, filled, stand_in
 from auditor.sources.terraform_plan import Instance
-from auditor.sources.terraform_references import Key, Step, Target, specific, targets
+from auditor.sources.terraform_references import Key, Step, Target, specific, steps, targets
+from auditor.sources.terraform_syntax import head
 from auditor.sources.terraform_world import World
 
 LATER = "KnownAfterApply"
@@ -172,12 +173,18 @@ class View:
             found = self._follows(instance, name)
             if found is not None:
                 return found
-        if self.world.configuration is not None and first_unread(value) is not None:
-            arguments = self._configured(instance)
-            value = overlaid(value, arguments.get(name), name) if arguments is not None else value
         block = self.world.block(instance)
         expression = block.expressions.get(name) if block is not None else None
+        if self.world.configuration is not None and self._is_written(instance, name, expression):
+            arguments = self._configured(instance)
+            value = overlaid(value, arguments.get(name), name) if arguments is not None else value
         return self._filled(instance, (name,), value, expression)
+
+    def _is_written(self, instance: Instance, name: str, expression: Json) -> bool:
+        """Tell whether the files have the attribute as the plan was made from it: with the same references."""
+        assert self.world.configuration is not None
+        written = self.world.configuration.heads(instance, name)
+        return written is None or written == frozenset(_heads(expression))
 
     def _configured(self, instance: Instance) -> Mapping[str, Json] | None:
         """Return what the configuration's own files give to an instance."""
@@ -188,7 +195,9 @@ class View:
                 assert self.world.configuration is not None
                 made = Evaluator(self.world.configuration, plan, self.world.by_block, self)
                 self._evaluators[plan.file] = made
-            self._arguments[instance] = self._evaluators[plan.file].arguments(instance)
+            made_of = self._evaluators[plan.file].arguments(instance)
+            if made_of is not None and all(_same(instance, name, value) for name, value in made_of.items()):
+                self._arguments[instance] = made_of
         return self._arguments[instance]
 
     def _follows(self, instance: Instance, name: str) -> Json:
@@ -334,6 +343,26 @@ def overlaid(value: Json, written: Json, name: str = "") -> Json:
     return value
 
 
+def _heads(expression: Json) -> Iterator[str]:
+    """Yield what an expression of the plan's configuration refers to, as far as a block or name goes."""
+    if isinstance(expression, Mapping):
+        for reference in specific(expression.get("references")):
+            path = tuple(one for one in steps(reference) if isinstance(one, str))
+            if path:
+                yield head(path)
+        for name, inner in expression.items():
+            if name != "references":
+                yield from _heads(inner)
+    elif isinstance(expression, list):
+        for inner in expression:
+            yield from _heads(inner)
+
+
+def _same(instance: Instance, name: str, written: Json) -> bool:
+    """Tell whether what the files give to an attribute is what the plan has, as far as both are known."""
+    return not instance.known(name) or name not in instance.values or _fits(written, instance.values[name])
+
+
 def _written(index: int, value: Json, written: list[Json], name: str) -> Json:
     """Return the written block that a block of the plan comes from: Terraform keeps some as sets, in another order."""
     if name not in _SETS:
@@ -352,7 +381,17 @@ def _fits(written: Json, value: Json) -> bool:
         return len(written) == len(value) and all(any(_fits(one, two) for two in value) for one in written)
     if isinstance(written, Mapping | list) or isinstance(value, Mapping | list):
         return False
-    return str(written).lower() == str(value).lower()
+    return str(written).lower() == str(value).lower() or _parsed(written) == _parsed(value) != ""
+
+
+def _parsed(value: Json) -> Json:
+    """Return what a text of JSON holds, an empty text for any other value."""
+    if not isinstance(value, str) or value[:1] not in "{[":
+        return ""
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return ""
 
 
 def _without_nulls(value: Json) -> Json:
