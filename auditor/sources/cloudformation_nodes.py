@@ -20,6 +20,12 @@ _MANAGED = "AWS::IAM::ManagedPolicy"
 _IN_ANOTHER = frozenset({"events.rule", "glue.table"})
 _FREE = "AWS::CloudWatch::Alarm"
 """A type that names no resource of a pipeline by a property: whoever reads it looks for itself."""
+_NO_RESOURCE = Text("{} has no resource {}.{}", "{} にリソース {} がありません。{}")
+_NONE_IN = Text("{} has no {} in account {}.{}{}", "{0} に、アカウント {2} の {1} がありません。{3}{4}")
+_DECLARE = Text(
+    " Declare which one it is with `cloudformation:`: {}.", "`cloudformation:` でどれかを宣言してください: {}。"
+)
+_LOOPS = Text(" What {} makes is not known.", "{} が生成するものは分かりません。")
 
 
 @dataclass(slots=True)
@@ -174,7 +180,7 @@ def _by_address(node: Node, address: str, sites: tuple[Site, ...]) -> Located | 
     right = [one for one in holders if one.stack.type_of(address) in types]
     if not holders:
         files = ", ".join(one.template.file for one in sites)
-        return Unread("NotInTemplate", detail=f"{files} has no resource {address}.{_macros(sites)}")
+        return Unread("NotInTemplate", detail=_NO_RESOURCE.fill(files, address, _macros(sites)))
     if not right and holders[0].template.macro:
         return changed(holders[0].template, f"{address} at {holders[0].template.resources[address].place}")
     if not right:
@@ -240,7 +246,8 @@ def _checked(node: Node, one: Site, logical: str) -> Located | Unread:
 def changed(template: Template, what: str) -> Unread:
     """Say that a macro may make anything of a resource."""
     hint = f" {INSTALL}" if template.macro == SAM else ""
-    return Unread("Macro", detail=f"The macro {template.macro} may change {what}.{hint}")
+    said = f"The macro {template.macro} may change {what}.{hint}"
+    return Unread("Macro", detail=Text(said, f"マクロ {template.macro} が {what} を変更する可能性があります。{hint}"))
 
 
 def _of_alias(node: Node, one: Site, logical: str) -> Located | Unread:
@@ -282,16 +289,14 @@ def _missing(node: Node, name: str, sites: tuple[Site, ...]) -> Unread:
     near = [
         f"{logical} ({one.template.resources[logical].place})" for one in sites for logical in one.unnamed[node.kind]
     ]
-    hint = f" Declare which one it is with `cloudformation:`: {', '.join(near[:5])}." if near else ""
+    hint = _DECLARE.fill(", ".join(near[:5])) if near else Text("", "")
     what = f"{' or '.join(SPELLINGS[node.kind].types)} named {name}"
-    return Unread(
-        "NotInTemplate", detail=f"{files} has no {what} in account {node.account.name}.{hint}{_macros(sites)}"
-    )
+    return Unread("NotInTemplate", detail=_NONE_IN.fill(files, what, node.account.name, hint, _macros(sites)))
 
 
-def _macros(sites: tuple[Site, ...]) -> str:
+def _macros(sites: tuple[Site, ...]) -> Text:
     loops = [loop for one in sites for loop in (*one.template.loops, *filter(None, [one.template.macro]))]
-    return f" What {', '.join(loops)} makes is not known." if loops else ""
+    return _LOOPS.fill(", ".join(loops)) if loops else Text("", "")
 
 
 def doubtful(node: Node, sites: tuple[Site, ...], taken: set[tuple[int, str]]) -> Iterator[tuple[Site, str, Unread]]:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from auditor.model import Json, Unread
+from auditor.model import Json, Text, Unread
 from auditor.sources.cloudformation_names import generated
 
 _SERVICES = {
@@ -65,7 +65,10 @@ def _doubt(said: str, key: str, one: StandIn) -> Unread | None:
     name = _name_in(said, key, one)
     if name is None or not _may_be(name, one):
         return None
-    detail = f"{said} may name {one.logical} at {one.where}, whose name is known only after deployment."
+    detail = Text(
+        f"{said} may name {one.logical} at {one.where}, whose name is known only after deployment.",
+        f"{said} は {one.where} の {one.logical} を指す可能性がありますが、その名前はデプロイするまで確定しません。",
+    )
     return Unread("Unresolved", detail=detail)
 
 

@@ -10,12 +10,25 @@ from auditor.errors import Place
 from auditor.kinds.parts import Part, lifted, text
 from auditor.model import Account, Json, Text, Unread
 from auditor.sources.cloudformation_conditions import Verdict, decided
-from auditor.sources.cloudformation_functions import DYNAMIC, FUNCTIONS, unresolved
+from auditor.sources.cloudformation_functions import DYNAMIC, DYNAMIC_LATER, FUNCTIONS, unresolved
 from auditor.sources.cloudformation_names import IDENTITIES, filled
 from auditor.sources.cloudformation_template import Template, Written
 
 NAME_AT_MOST = 2048
 CHAIN_AT_MOST = 40
+_GIVE_IT = Text(
+    "{0} is known only when the stack is made: give it with --parameter {0}=…",
+    "{0} はスタックの作成時に決まります。--parameter {0}=… で指定してください。",
+)
+_FROM_SSM = Text(
+    "The parameter {} is read from Systems Manager when the stack is made.",
+    "パラメーター {} はスタックの作成時に Systems Manager から読み取られます。",
+)
+_NO_VALUE = Text(
+    "The parameter {0} has no value: give it with --parameter {0}=…",
+    "パラメーター {0} に値がありません。--parameter {0}=… で指定してください。",
+)
+_AFTER = Text("{} ({}) is known only after deployment.", "{}（{}）はデプロイするまで確定しません。")
 
 
 @dataclass(slots=True)
@@ -97,9 +110,7 @@ class Stack:
         }
         if name in known:
             return known[name]
-        return self.given.get(name) or unresolved(
-            f"{name} is known only when the stack is made: give it with --parameter {name}=…"
-        )
+        return self.given.get(name) or unresolved(_GIVE_IT.fill(name))
 
     def parameter(self, name: str) -> Json:
         """Return a parameter's value: as it was given, else its default."""
@@ -107,11 +118,11 @@ class Stack:
         declared = declared if isinstance(declared, Mapping) else {}
         kind, value = str(declared.get("Type", "String")), self.given.get(name)
         if kind.startswith("AWS::SSM::Parameter::Value"):
-            return unresolved(f"The parameter {name} is read from Systems Manager when the stack is made.")
+            return unresolved(_FROM_SSM.fill(name))
         if value is None:
             value = declared.get("Default")
         if value is None:
-            return unresolved(f"The parameter {name} has no value: give it with --parameter {name}=…")
+            return unresolved(_NO_VALUE.fill(name))
         if isinstance(value, list | Mapping):
             return Unread(
                 "Malformed",
@@ -225,7 +236,7 @@ class Reading:
         form = None if identity is None else identity.attributes.get(attribute) if attribute else identity.ref
         if form is None:
             what = f"{attribute} of {logical}" if attribute else f"The id of {logical}"
-            return unresolved(f"{what} ({stack.type_of(logical)}) is known only after deployment.")
+            return unresolved(_AFTER.fill(what, stack.type_of(logical)))
         name = self.name(logical)
         path = self._path(logical) if "{path}" in form else ""
         if isinstance(name, Unread) or isinstance(path, Unread):
@@ -243,7 +254,7 @@ class Reading:
         value, place = written.value, written.place
         if isinstance(value, str):
             if DYNAMIC in value:
-                return Part(unresolved("A dynamic reference is read when the stack is made."), place)
+                return Part(unresolved(DYNAMIC_LATER), place)
             return Part(value, place)
         if isinstance(value, list):
             items = (self.resolve(one) for one in written.each())

@@ -11,7 +11,7 @@ from pathlib import Path
 from auditor.errors import InputError, Mistake, Place, SourceError
 from auditor.files import Document, load_json, schema_mistakes, shipped, write_atomic
 from auditor.kinds import KINDS, resource
-from auditor.model import Account, Json, Node, Pipeline, Resource, Snapshot, Unread
+from auditor.model import Account, Json, Node, Pipeline, Resource, Snapshot, Text, Unread
 from auditor.version import __version__
 
 FORMAT = "snapshot-v1"
@@ -92,14 +92,15 @@ def _identity(node: Node) -> tuple[str, ...]:
     return (node.kind, node.account.id, node.id)
 
 
-def _missing(pipeline: Pipeline, name: str, known: Resource | None, path: Path, *, same: bool) -> str:
+def _missing(pipeline: Pipeline, name: str, known: Resource | None, path: Path, *, same: bool) -> Text:
     if known is None:
-        return f"{path} has no {name} of pipeline {pipeline.name}."
-    return (
-        f"{path} was taken without it."
-        if same
-        else f"In {path} the {name} of pipeline {pipeline.name} is {known.node.id}."
-    )
+        return _NO_NODE.fill(path, name, pipeline.name)
+    return _WITHOUT.fill(path) if same else _ANOTHER.fill(path, name, pipeline.name, known.node.id)
+
+
+_NO_NODE = Text("{} has no {} of pipeline {}.", "{0} に、パイプライン {2} の {1} がありません。")
+_WITHOUT = Text("{} was taken without it.", "{} の取得時には対象外でした。")
+_ANOTHER = Text("In {} the {} of pipeline {} is {}.", "{0} では、パイプライン {2} の {1} は {3} です。")
 
 
 def _snapshot(snapshot: Snapshot) -> Json:
