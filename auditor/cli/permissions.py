@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import click
 
@@ -14,30 +14,24 @@ from auditor.cli.running import load_all
 @pipelines_argument
 @rule_options
 @click.option("--fix", "to_fix", is_flag=True, help="Also what --fix=review writes.")
+@click.option("--probe", "to_probe", is_flag=True, help="Also what auditor probe writes, looks at and deletes.")
 @click.option(
     "--format", "form", type=click.Choice(["json", "terraform", "cloudformation"]), default="json", show_default=True
 )
 @click.option("--account", metavar="ID|NAME", help="Only this account's policy, as a bare document.")
-def permissions_command(
-    pipelines: tuple[Path, ...],
-    folders: tuple[Path, ...],
-    select: tuple[str, ...],
-    skip: tuple[str, ...],
-    min_severity: str,
-    to_fix: bool,
-    form: str,
-    account: str | None,
-) -> None:
+def permissions_command(form: str, account: str | None, *, to_fix: bool, to_probe: bool, **chosen: Any) -> None:
     """Print the least IAM policy, per account, that auditing these pipelines needs."""
     import json
 
     from auditor.errors import UsageError
     from auditor.files import did_you_mean
-    from auditor.permissions import FORMATS, policies
+    from auditor.permissions import FORMATS, Permission, policies
+    from auditor.probe import needs
 
-    chosen = {"pipelines": pipelines, "folders": folders, "select": select, "skip": skip, "min_severity": min_severity}
     declared, rules = load_all(chosen)
-    documents = policies(declared, rules, to_fix=to_fix)
+    probed = declared if to_probe else ()
+    more = [Permission(*one) for pipeline in probed for one in needs(pipeline)]
+    documents = policies(declared, rules, to_fix=to_fix, more=more)
     if account is None:
         click.echo(FORMATS[form](documents))
         return
