@@ -510,3 +510,18 @@ def test_what_is_no_plan_is_one_sentence(tmp_path, capsys, text, says):
     assert says in said
     assert str(tmp_path / "plan.json") in said
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("levels", [150, 400, 900, 20_000])
+def test_a_plan_that_is_nested_without_end_is_a_sentence_or_an_answer(tmp_path, capsys, levels):
+    plan = stack().plan()
+    text = json.dumps(plan).replace(
+        '"after_unknown": {}', '"after_unknown": {"bucket": ' + "[" * levels + "]" * levels + "}", 1
+    )
+    (tmp_path / "pipeline.yaml").write_text(PIPELINE)
+    (tmp_path / "plan.json").write_text(text)
+    with pytest.raises(SystemExit) as left:
+        main(["audit", str(tmp_path / "pipeline.yaml"), "--source", f"terraform:{tmp_path / 'plan.json'}", "--quiet"])
+    assert left.value.code in {0, 2, 3}
+    if left.value.code == 2:
+        assert "nested" in capsys.readouterr().err

@@ -354,8 +354,15 @@ def test_two_plans_are_read_together(tmp_path):
 
 
 def test_a_plan_that_is_not_whole_says_nothing_of_what_it_lacks(tmp_path):
-    plan = Stack(TWO).plan(errored=True)
-    assert why(snapshot(tmp_path, plan, BOTH), "source_bucket.Lifecycle") == "IncompletePlan"
+    policy = {"name": "p", "role": ref("aws_iam_role.r.id"), "policy": json.dumps({"Statement": []})}
+    versioned = {"bucket": ref("aws_s3_bucket.a.id"), "versioning_configuration": [{"status": "Enabled"}]}
+    stack = Stack({**TWO, "aws_iam_role_policy.p": policy, "aws_s3_bucket_versioning.a": versioned})
+    made = snapshot(tmp_path, stack.plan(errored=True), NODES)
+    lacking = ("Lifecycle", "Notification", "Policy", "PublicAccessBlock", "Encryption")
+    assert {why(made, f"source_bucket.{name}") for name in lacking} == {"IncompletePlan"}
+    assert why(made, "replication_role.InlinePolicies") == "IncompletePlan"
+    assert found(made, "source_bucket.Versioning.Status") == "Enabled"
+    assert found(made, "replication_role.Trust") == json.loads(ROLE_TRUST)
 
 
 DOCUMENT = {

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from auditor.errors import Mistake, Place, SourceError
 from auditor.kinds.terraform import KIND_OF
 from auditor.model import Account, Node, Pipeline, Resource, Snapshot, Text, Unread
 from auditor.sources import proposals, terraform_configuration
@@ -53,7 +55,9 @@ def read(
             if isinstance(one, Located) and one.instance is not None:
                 made.world.tell(one.instance, one.node.account.id, "")
     for pipeline in listed:
-        yield Picture(made, pipeline, found[pipeline.name]).snapshot(needs.get(pipeline.name, ()), source)
+        with _bounded(files):
+            snapshot = Picture(made, pipeline, found[pipeline.name]).snapshot(needs.get(pipeline.name, ()), source)
+        yield snapshot
 
 
 def everything(file: Path | Sequence[Path], options: Options, account: Account = _UNKNOWN) -> dict[str, Resource]:
@@ -90,8 +94,20 @@ def propose(file: Path | Sequence[Path], options: Options, account: Account = _U
 
 def _index(files: Sequence[Path], listed: Sequence[Pipeline], options: Options) -> Index:
     accounts = {node.account.id: node.account for pipeline in listed for node in pipeline.nodes.values()}
-    configuration = terraform_configuration.load(Path(options.terraform_dir)) if options.terraform_dir else None
-    return nodes.index(world([load(one) for one in files], accounts, configuration))
+    with _bounded(files):
+        configuration = terraform_configuration.load(Path(options.terraform_dir)) if options.terraform_dir else None
+        return nodes.index(world([load(one) for one in files], accounts, configuration))
+
+
+@contextmanager
+def _bounded(files: Sequence[Path]) -> Iterator[None]:
+    """Turn what is nested too deep to be followed into a sentence."""
+    try:
+        yield
+    except RecursionError:
+        where = Place(", ".join(map(str, files)))
+        hint = "Write it with `terraform show -json PLAN > plan.json`."
+        raise SourceError([Mistake(where, "The plan is nested too deep to be followed.", hint)]) from None
 
 
 def _found(pipeline: Pipeline, made: Index, *, alone: bool) -> dict[str, Located | Unread]:

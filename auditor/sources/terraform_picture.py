@@ -10,7 +10,7 @@ from auditor.errors import Place
 from auditor.kinds import KINDS, attributes_of, target_of
 from auditor.kinds.declared import Attached
 from auditor.kinds.parts import Part, places, plain
-from auditor.kinds.planned import Planned
+from auditor.kinds.planned import Facet, Planned
 from auditor.kinds.plans import PLAN
 from auditor.kinds.terraform import SPELLINGS
 from auditor.model import Json, Node, Pipeline, Resource, Snapshot, Text, Unread
@@ -114,21 +114,13 @@ class Picture:
                 ),
             )
         try:
-            part = spelled(planned)
+            if all(plan.whole for plan in self.index.world.plans):
+                return spelled(planned)
+            return _in_part(spelled, planned, alone=facet in SPELLINGS[found.node.kind].documents)
         except (RecursionError, *_MALFORMED) as error:
-            return Unread("Malformed", detail=f"{planned.id} is not as Terraform writes it ({type(error).__name__}).")
-        if part is None and not self._whole(found):
-            detail = Text(
-                "The plan is incomplete, so what it does not have may still be there.",
-                "プランが不完全なため、プランにないものも存在する可能性があります。",
-            )
-            return Unread("IncompletePlan", detail=detail)
-        return part
-
-    def _whole(self, found: Located) -> bool:
-        if found.instance is None:
-            return all(plan.whole for plan in self.index.world.plans)
-        return self.index.world.plan_of[found.instance].whole
+            name = type(error).__name__
+            detail = Text("{} is not as Terraform writes it ({}).", "{} が Terraform の書き方と異なります（{}）。")
+            return Unread("Malformed", detail=detail.fill(planned.id, name))
 
     def planned(self, found: Located) -> Planned:
         """Return the resource at a node as the plans declare it."""
@@ -206,6 +198,29 @@ class Picture:
                 return None
             located = Located(node, listed[0], name, stands_in=True)
         return self.planned(located)
+
+
+def _in_part(spelled: Facet, planned: Planned, *, alone: bool) -> Part | Unread | None:
+    """Return a facet of a plan that is not whole: what it lacks may be there. `alone`: one resource writes the document."""
+    asked: list[bool] = []
+
+    def attached(kind: str) -> tuple[Attached, ...]:
+        found = planned.attached(kind)
+        asked.append(bool(found))
+        return found
+
+    part = spelled(replace(planned, attached=attached))
+    lacking = asked and not (alone and any(asked))
+    return INCOMPLETE if lacking or part is None else part
+
+
+INCOMPLETE = Unread(
+    "IncompletePlan",
+    detail=Text(
+        "The plan is incomplete, so what it does not have may still be there.",
+        "プランが不完全なため、プランにないものも存在する可能性があります。",
+    ),
+)
 
 
 def _nothing(_name: str) -> None:
