@@ -71,7 +71,7 @@ class Aws:
     def _make(self, account: Account, region: str, call: Call, *, writes: bool) -> Json:
         door = self._door(account)
         if (wrong := door.wrong()) is not None:
-            raise Refused(wrong.reason, wrong.sentence, wrong.permission, attempts=wrong.attempts)
+            raise Refused(wrong.reason, wrong.words, wrong.permission, attempts=wrong.attempts)
         return door.make(call, region, writes=writes)
 
     def _door(self, account: Account) -> Door:

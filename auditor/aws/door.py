@@ -13,9 +13,15 @@ from auditor.aws.patience import Patience
 from auditor.aws.refusals import Hope, refused
 from auditor.aws.sessions import Session
 from auditor.aws.straight import Straight
-from auditor.errors import Refused
+from auditor.errors import Refused, Text
 from auditor.kinds.facet import Call
 from auditor.model import Account, Json
+
+_WRONG = Text(
+    "The credentials for account {} are those of {}, not of {}.",
+    "アカウント {0} の認証情報が {2} ではなく {1} のものです。",
+)
+_NOT_ASKED = Text("{} was not asked: the run was ended.", "{} は呼び出していません。実行が終了しました。")
 
 
 class Ways:
@@ -90,8 +96,7 @@ class Door:
             return refusal
         if found == self._account.id:
             return None
-        sentence = f"The credentials for account {self._account.name} are those of {found}, not of {self._account.id}."
-        return Refused("WrongAccount", sentence)
+        return Refused("WrongAccount", _WRONG.fill(self._account.name, found, self._account.id))
 
     def make(self, call: Call, region: str, *, writes: bool) -> Json:
         """Return a call's answer; tries again as patience allows, and no faster than AWS lets this account."""
@@ -102,7 +107,7 @@ class Door:
                 attempt += 1
                 turn = pace.wait()
                 if self._stopped.wait(turn) if turn else self._stopped.is_set():
-                    raise Refused("Interrupted", f"{call.service}:{call.operation} was not asked: the run was ended.")
+                    raise Refused("Interrupted", _NOT_ASKED.fill(f"{call.service}:{call.operation}"))
                 try:
                     answer = self._once(call, region, writes=writes)
                 except _Failure as failure:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from enum import Enum
 from typing import Any
 
-from auditor.errors import Refused
+from auditor.errors import Refused, Text
 from auditor.kinds.actions import action_of
 from auditor.kinds.facet import Call
 
@@ -66,23 +66,32 @@ _RESPELLED = {
     "TokenRefreshRequired": "ExpiredToken",
 }
 # botocore's exceptions by class name: the reason, the sentence, and the hope. The first that is met counts.
-_RAISED: tuple[tuple[frozenset[str], str, str, Hope], ...] = (
+_RAISED: tuple[tuple[frozenset[str], str, Text, Hope], ...] = (
     (
         frozenset({"UnauthorizedSSOTokenError", "SSOTokenLoadError", "TokenRetrievalError", "LoginRefreshRequired"}),
         "ExpiredToken",
-        "The sign-in of these credentials has ended: sign in again.",
+        Text(
+            "The sign-in of these credentials has ended: sign in again.",
+            "認証情報のサインインの有効期限が切れています。もう一度サインインしてください。",
+        ),
         Hope.NONE,
     ),
     (
         frozenset({"ProfileNotFound", "ConfigNotFound", "ConfigParseError", "UnableToParseEndpoint"}),
         "NoCredentials",
-        "The profile declared for the account is not in the AWS configuration files, or those cannot be read.",
+        Text(
+            "The profile declared for the account is not in the AWS configuration files, or those cannot be read.",
+            "アカウントに宣言されたプロファイルが AWS の設定ファイルにないか、設定ファイルを読めません。",
+        ),
         Hope.NONE,
     ),
     (
         frozenset({"RefreshWithMFAUnsupportedError"}),
         "NoCredentials",
-        "The profile asks for an MFA code, and there is no terminal to ask for it at, or it must be given anew.",
+        Text(
+            "The profile asks for an MFA code, and there is no terminal to ask for it at, or it must be given anew.",
+            "プロファイルに MFA コードが必要ですが、入力できる端末がないか、再入力が必要です。",
+        ),
         Hope.NONE,
     ),
     (
@@ -99,26 +108,62 @@ _RAISED: tuple[tuple[frozenset[str], str, str, Hope], ...] = (
             }
         ),
         "NoCredentials",
-        "No usable credentials were found for the account.",
+        Text("No usable credentials were found for the account.", "アカウントで使える認証情報が見つかりません。"),
         Hope.NONE,
     ),
-    (frozenset({"ReadTimeoutError"}), "Timeout", "AWS did not answer in time.", Hope.SILENT),
-    (frozenset({"ConnectTimeoutError"}), "Timeout", "No connection to AWS came about in time.", Hope.SILENT),
-    (frozenset({"ConnectionClosedError"}), "Unreachable", "AWS closed the connection without an answer.", Hope.BROKEN),
-    (frozenset({"SSLError"}), "Unreachable", "No trusted connection: the TLS certificate was not accepted.", Hope.NONE),
+    (
+        frozenset({"ReadTimeoutError"}),
+        "Timeout",
+        Text("AWS did not answer in time.", "AWS から時間内に応答がありませんでした。"),
+        Hope.SILENT,
+    ),
+    (
+        frozenset({"ConnectTimeoutError"}),
+        "Timeout",
+        Text("No connection to AWS came about in time.", "AWS に時間内に接続できませんでした。"),
+        Hope.SILENT,
+    ),
+    (
+        frozenset({"ConnectionClosedError"}),
+        "Unreachable",
+        Text("AWS closed the connection without an answer.", "AWS が応答せずに接続を閉じました。"),
+        Hope.BROKEN,
+    ),
+    (
+        frozenset({"SSLError"}),
+        "Unreachable",
+        Text(
+            "No trusted connection: the TLS certificate was not accepted.",
+            "TLS 証明書を検証できず、安全に接続できません。",
+        ),
+        Hope.NONE,
+    ),
     (
         frozenset({"ConnectionError", "EndpointConnectionError", "ProxyConnectionError", "HTTPClientError"}),
         "Unreachable",
-        "The endpoint cannot be reached.",
+        Text("The endpoint cannot be reached.", "エンドポイントに接続できません。"),
         Hope.SILENT,
     ),
     (
         frozenset({"NoRegionError", "InvalidRegionError", "UnknownEndpointError"}),
         "NoRegion",
-        "No such Region.",
+        Text("No such Region.", "リージョンが存在しません。"),
         Hope.NONE,
     ),
-    (frozenset({"ParamValidationError"}), "InvalidParameters", "AWS has no such call.", Hope.NONE),
+    (
+        frozenset({"ParamValidationError"}),
+        "InvalidParameters",
+        Text("AWS has no such call.", "該当する API がありません。"),
+        Hope.NONE,
+    ),
+)
+_ABOUT = Text("{}: {}", "{}: {}")
+_NO_SENSE = Text("{}: the answer makes no sense ({}).", "{}: 応答を解釈できません（{}）。")
+_NO_WORD = Text("{}: HTTP {} without a word of AWS.", "{}: HTTP {} が返りましたが、AWS の応答ではありません。")
+_ANSWERS = Text("{}: AWS answers {}{}", "{}: AWS の応答は {}{}")
+_NO_ROLE = Text(
+    "No credentials for the account: AWS answers {} to {}.",
+    "アカウントの認証情報を取得できません。{1} に対する AWS の応答は {0} です。",
 )
 # AWS's words name the caller and may quote a key; neither is needed to mend what is wrong.
 _CALLER = re.compile(r"^User: \S+ is not authorized", re.IGNORECASE)
@@ -139,10 +184,9 @@ def refused(error: Exception, call: Call, secrets: Collection[str] = ()) -> tupl
     names = {kind.__name__ for kind in type(error).__mro__}
     for known, reason, sentence, hope in _RAISED:
         if names & known:
-            return Refused(reason, f"{_name(call)}: {sentence}"), hope
+            return Refused(reason, _ABOUT.fill(_name(call), sentence)), hope
     # What is left are answers that botocore's parsers stumble over, each with an exception of its own.
-    sentence = f"{_name(call)}: the answer makes no sense ({type(error).__name__})."
-    return Refused("Malformed", sentence), Hope.SILENT
+    return Refused("Malformed", _NO_SENSE.fill(_name(call), type(error).__name__)), Hope.SILENT
 
 
 def _answered(
@@ -152,7 +196,7 @@ def _answered(
     code = str(response["Error"].get("Code") or status)
     if code.isdigit() and not operation.startswith("Head"):
         # Only the answers to HEAD have no body: here something between AWS and us has answered.
-        return Refused("Malformed", f"{_name(call)}: HTTP {status} without a word of AWS."), _hope(code, status)
+        return Refused("Malformed", _NO_WORD.fill(_name(call), status)), _hope(code, status)
     code = _RESPELLED.get(code, f"Http{code}" if code.isdigit() else code)
     message = str(response["Error"].get("Message") or "")
     if operation != call.operation:
@@ -165,7 +209,7 @@ def _answered(
 
 def _credentials_refused(code: str, operation: str) -> Refused:
     """Say that a call which boto3 made by itself (AssumeRole) was refused, without AWS's words: they name the role."""
-    sentence = f"No credentials for the account: AWS answers {code} to {operation}."
+    sentence = _NO_ROLE.fill(code, operation)
     assumed = operation.startswith("AssumeRole")
     return Refused(code, sentence, f"sts:{operation}" if assumed and code in DENIALS else "")
 
