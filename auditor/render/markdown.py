@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
-from auditor.model import Evidence, Finding, Report, Severity, Text, Verdict
+from auditor.model import Evidence, Finding, Json, Report, Severity, Text, Verdict
 from auditor.render.display import plain
 from auditor.render.format import Format, Options
 from auditor.render.order import file_of, shown, worst_first
@@ -113,7 +113,7 @@ def _blocks(report: Report, findings: list[Finding], options: Options) -> Iterat
 def _folded(finding: Finding, options: Options) -> str:
     lang = options.lang
     mark = "❔" if finding.verdict is Verdict.UNKNOWN else "🔴" if finding.severity.rank >= Severity.HIGH.rank else "🟠"
-    judged = f"{verdict_word(finding.verdict, lang)}, {severity_word(finding.severity, lang)}"
+    judged = _both(verdict_word(finding.verdict, lang), severity_word(finding.severity, lang), lang)
     summary = f"{mark} {escape(text_of(finding.title, lang))} <i>({escape(judged)})</i>"
     fix = fix_text(finding, lang)
     rows = [
@@ -141,15 +141,28 @@ def _evidence(evidence: Evidence, options: Options) -> Iterator[str]:
     yield f"- {code(evidence.route)}{at}"
     wanted = wanted_text(evidence, lang)
     if wanted:
-        yield f"  - {escape(say('wanted', lang))}: {code(wanted)}"
+        yield f"  - {escape(say('wanted', lang))}: {_shown(evidence.wanted, wanted)}"
     found = found_text(evidence, lang)
-    yield f"  - {escape(found)}" if evidence.unread else f"  - {escape(say('found', lang))}: {code(found)}"
+    yield (
+        f"  - {escape(found)}"
+        if evidence.unread
+        else f"  - {escape(say('found', lang))}: {_shown(evidence.found, found)}"
+    )
     if evidence.note:
         yield f"  - {escape(text_of(evidence.note, lang))}"
 
 
+def _shown(value: Json, text: str) -> str:
+    """Return a value as code, and words of ours (an absent value is told by one) as words."""
+    return escape(text) if value is None or isinstance(value, Text) else code(text)
+
+
+def _both(one: str, other: str, lang: str) -> str:
+    return ("、" if lang == "ja" else ", ").join((one, other))
+
+
 def _accepted(finding: Finding, lang: str) -> str:
-    judged = f"{severity_word(finding.severity, lang)}, {verdict_word(finding.verdict, lang)}"
+    judged = _both(severity_word(finding.severity, lang), verdict_word(finding.verdict, lang), lang)
     where = f"{code(finding.rule)} · {escape(finding.pipeline)} {code(finding.node)} ({escape(judged)})"
     return f"- {where} — {escape(accepted_text(finding, lang))}" if finding.waiver else f"- {where}"
 

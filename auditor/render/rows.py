@@ -94,7 +94,7 @@ def _cell(text: str) -> str:
 
 FORMAT = Format(
     "csv",
-    Text("CSV, a row for each piece of evidence.", "表計算ソフト向けの CSV です。1 つの証拠が 1 行になります。"),
+    Text("CSV, a row for each piece of evidence.", "表計算ソフト向けの CSV です。1 つの根拠が 1 行になります。"),
     "csv",
     write,
 )

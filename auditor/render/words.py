@@ -83,7 +83,7 @@ PAGE: Mapping[str, Text] = MappingProxyType(
         "page-state-pass": Text("passed", "合格"),
         "page-state-na": Text("not applicable", "対象外"),
         "page-filter": Text("Filters", "絞り込み"),
-        "page-filter-text": Text("Search rules, names, evidence", "ルール・名前・証拠を検索"),
+        "page-filter-text": Text("Search rules, names, evidence", "ルール・名前・根拠を検索"),
         "page-filter-severity": Text("Severity", "重大度"),
         "page-filter-state": Text("Verdict", "判定"),
         "page-filter-clear": Text("Clear filters", "絞り込みを解除"),
@@ -91,7 +91,7 @@ PAGE: Mapping[str, Text] = MappingProxyType(
         "page-shown": Text("{} of {} findings shown", "{1} 件中 {0} 件を表示"),
         "page-nothing-shown": Text("No finding matches the filters.", "条件に一致する指摘はありません。"),
         "page-why": Text("Why it matters", "なぜ重要か"),
-        "page-evidence": Text("Evidence", "証拠"),
+        "page-evidence": Text("Evidence", "根拠"),
         "page-document": Text("Document", "ドキュメント"),
         "page-fix": Text("Fix", "修正方法"),
         "page-no-fix": Text(

@@ -162,7 +162,10 @@ def _failures():
         [
             Evidence(
                 "source_bucket.Notification.LambdaFunctionConfigurations[0].Events",
-                {"event": "s3:ObjectCreated:CompleteMultipartUpload", "to": LAMBDA},
+                Text(
+                    "s3:ObjectCreated:CompleteMultipartUpload or s3:ObjectCreated:*",
+                    "s3:ObjectCreated:CompleteMultipartUpload または s3:ObjectCreated:*",
+                ),
                 ["s3:ObjectCreated:Put", "s3:ObjectCreated:Post"],
                 Place(FILE, 9, 5),
                 Text(
@@ -233,7 +236,17 @@ def _failures():
         Severity.MEDIUM,
         "Noncurrent versions expire",
         "非現行バージョンに有効期限が設定されている",
-        [Evidence("source_bucket.Lifecycle", "a rule with NoncurrentVersionExpiration", None, Place(FILE, 9, 5))],
+        [
+            Evidence(
+                "source_bucket.Lifecycle",
+                Text(
+                    "an Enabled rule with NoncurrentVersionExpiration for exports/",
+                    "exports/ を対象に NoncurrentVersionExpiration を行う有効なルール（Enabled）",
+                ),
+                None,
+                Place(FILE, 9, 5),
+            )
+        ],
         ("Old versions are kept, and paid for, for ever.", "古いバージョンが残り続け、課金され続けます。"),
         safety=Safety.MANUAL,
         steps=Text(
@@ -306,7 +319,11 @@ def _accepted():
         Severity.LOW,
         "Access to the bucket is logged",
         "バケットへのアクセスが記録されている",
-        [Evidence("source_bucket.Logging.LoggingEnabled", "a target bucket", None, Place(FILE, 9, 5))],
+        [
+            Evidence(
+                "source_bucket.Logging.LoggingEnabled", Text("another bucket", "別のバケット"), None, Place(FILE, 9, 5)
+            )
+        ],
         ("Nobody can say who read the data.", "誰がデータを読んだかを後から確認できません。"),
         safety=Safety.MANUAL,
         tags=("security",),
