@@ -23,13 +23,12 @@ def _exists(_found: Found, wanted: Json, scope: Scope) -> Iterator[Evidence]:
     """Object to what AWS says is not there: that is knowledge, and no refusal."""
     if wanted not in {True, scope.subject}:
         return
-    for facet, unread in scope.me.unread.items():
-        if gone(scope.me, unread):
-            said = Found(unread.reason, f"{scope.subject}.{facet}")
-            known = scope.me.node
-            note = _DROPPED if known.name == "consumer" else _unknown_there(known.account.id)
-            yield object_to(said, _EXISTS, scope, note=note, key=MISSING)
-            return
+    said = next((unread.reason for unread in scope.me.unread.values() if gone(scope.me, unread)), None)
+    if said is not None:
+        known = scope.me.node
+        note = _DROPPED if known.name == "consumer" else _unknown_there(known.account.id)
+        where = Found(said, f"{scope.subject}.{_FIRST.get(known.kind, 'Arn')}")
+        yield object_to(where, _EXISTS, scope, note=note, key=MISSING)
 
 
 _EXISTS = Text("that it exists", "存在すること")
