@@ -8,6 +8,7 @@ from auditor.model import Evidence, Finding, Safety, Text, Unread, Verdict, in_w
 from auditor.render.display import plain
 from auditor.render.order import value_text
 from auditor.render.words import reason_word, say, severity_word, verdict_word
+from auditor.scope import REASONS
 
 _LONGEST_VALUE = 400
 _FOLD = re.compile(r"(?<=[\u3001-\u30ff\u4e00-\u9fff\uff01-\uff60]) (?=[\u3001-\u30ff\u4e00-\u9fff\uff01-\uff60])")
@@ -42,7 +43,8 @@ def found_text(evidence: Evidence, lang: str, limit: int = _LONGEST_VALUE) -> st
 
 def unread_text(unread: Unread, lang: str, *, detailed: bool = True) -> str:
     """Return why a value was not read and which permission would help, on one harmless line."""
-    said = say("not-read", lang).format(plain(reason_word(unread.reason, lang)))
+    reason = plain(reason_word(unread.reason, lang))
+    said = (say("not-known", lang) if unread.reason in REASONS else say("not-read", lang)).format(reason)
     if unread.permission:
         said += say("needs", lang).format(plain(unread.permission))
     return said + (bracket(plain(in_words(unread.detail, lang)), lang) if detailed else "")

@@ -132,6 +132,7 @@ WORDS: Mapping[str, Text] = MappingProxyType(
         "fix": Text("fix", "修正"),
         "cost": Text("cost", "費用"),
         "not-read": Text("not read: {}", "読み取れません: {}"),
+        "not-known": Text("not known: {}", "不明: {}"),
         "needs": Text("; needs {}", "、{} の権限が必要です"),
         "fix-safe": Text("Safe: --fix mends it.", "安全: --fix で修正できます。"),
         "fix-review": Text(
