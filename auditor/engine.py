@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import reduce
+from typing import Any
 
 from auditor.kinds import MISSING, gone
 from auditor.model import Evidence, Finding, Json, Resource, Snapshot, Text, Unread, Verdict
@@ -20,8 +21,9 @@ def evaluate(snapshot: Snapshot, rules: Iterable[Rule], predicates: Mapping[str,
 
     What does not exist is one finding: where a rule has proven that, rules that are open only for want of it do not apply.
     """
+    memo: dict[Any, Any] = {}
     found = [
-        judge(rule, node, snapshot, predicates)
+        judge(rule, node, snapshot, predicates, memo)
         for rule in rules
         for node in rule.subjects
         if node in snapshot.resources and all(other in snapshot.resources for other in required_nodes(rule))
@@ -44,13 +46,15 @@ def _node(evidence: Evidence) -> str:
     return evidence.route.partition(".")[0]
 
 
-def judge(rule: Rule, node: str, snapshot: Snapshot, predicates: Mapping[str, Predicate]) -> Finding:
-    """Return the finding of one rule at one node.
+def judge(
+    rule: Rule, node: str, snapshot: Snapshot, predicates: Mapping[str, Predicate], memo: dict[Any, Any] | None = None
+) -> Finding:
+    """Return the finding of one rule at one node; judgements of one snapshot may share a `memo` of what they worked out.
 
     Fail when an objection is proven; else unknown when anything needed was unread; else pass. `when` that is proven false
     makes not_applicable; `when` that is unknown makes unknown unless the checks pass anyway.
     """
-    scope = Scope(snapshot, node, defaults=rule.defaults)
+    scope = Scope(snapshot, node, defaults=rule.defaults, memo={} if memo is None else memo)
     conditions = _objections_of(rule.when, scope, predicates)
     if _proven(conditions):
         return _finding(rule, scope, Verdict.NOT_APPLICABLE, ())

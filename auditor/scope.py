@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from types import MappingProxyType
+from typing import Any, TypeVar
 
 from auditor.errors import Place
 from auditor.model import EMPTY, NODES, Evidence, Json, Resource, Snapshot, Text, Unread
+
+T = TypeVar("T")
 
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _HOLE = re.compile(r"\$\{([a-z_]+(?:\.[^${}]+)?)\}")
@@ -90,6 +94,7 @@ class Found:
         return self.value if isinstance(self.value, Unread) else None
 
 
+@lru_cache(maxsize=8192)
 def steps(route: str) -> tuple[str | int, ...]:
     """Return the names and indices of a route: `A.B[0]` gives `("A", "B", 0)`; `.` gives none."""
     return tuple(name or int(index) for name, index in _STEP.findall(route))
@@ -102,13 +107,17 @@ def walk(value: Json, path: Iterable[str | int]) -> Json:
             return value
         if isinstance(step, int):
             value = value[step] if isinstance(value, list | tuple) and step < len(value) else None
+        elif type(value) is dict or isinstance(value, Mapping):  # the first is quick, and nearly always so
+            value = value.get(step)
         else:
-            value = value.get(step) if isinstance(value, Mapping) else None
+            return None
     return value
 
 
 def first_unread(value: Json, route: str = "") -> tuple[str, Unread] | None:
     """Return the first unread part inside a document with its route, or `None` when all of it is known."""
+    if isinstance(value, str | int) or value is None:
+        return None
     if isinstance(value, Unread):
         return route, value
     if isinstance(value, Mapping):
@@ -143,10 +152,22 @@ class Scope:
     item: Found | None = None
     defaults: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
     """What stands for the words of `intent` that the pipeline leaves out."""
+    memo: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What was worked out about this snapshot already, whichever rule asked: see `once`."""
 
     def inside(self, item: Found) -> Scope:
         """Return the scope of one item of a list."""
         return replace(self, item=item)
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what `make` returns, worked out once a snapshot; it may depend on the snapshot and the key alone.
+
+        A document is named by its `id`: the snapshot keeps it alive.
+        """
+        if key not in self.memo:
+            self.memo[key] = make()
+        found: T = self.memo[key]
+        return found
 
     def resource(self, node: str) -> Resource | None:
         """Return the resource at a node, or `None` when the pipeline has no such node."""

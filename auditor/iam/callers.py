@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 __all__ = ["Caller", "account_of", "caller", "is_account"]
 
@@ -55,6 +56,7 @@ def account_of(arn: str) -> str:
     return parts[4] if len(parts) == 6 and parts[0] == "arn" else ""
 
 
+@lru_cache(maxsize=1024)
 def caller(principal: str) -> Caller:
     """Return who a principal is: an ARN, an account id (its root user), a service name, a provider, or `*`."""
     if principal in {"*", ""}:

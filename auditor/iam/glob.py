@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 
 __all__ = ["Glob", "Token", "Wild", "compile_glob", "glob", "split_tokens", "wildcards"]
 
@@ -17,7 +18,11 @@ class Wild(Enum):
 
 Token = str | Wild
 
+# Patterns repeat within a run, for policies are written alike; a run over all of AWS must not keep growing.
+_REMEMBERED = 4096
 
+
+@lru_cache(maxsize=_REMEMBERED)
 def wildcards(text: str) -> tuple[Token, ...]:
     """Return the text cut at its `*` and `?`; every other character stands for itself."""
     tokens: list[Token] = []
@@ -112,6 +117,7 @@ class Glob:
         return True
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def compile_glob(tokens: tuple[Token, ...]) -> Glob:
     """Return the matcher for a pattern given as literal text and wildcards."""
     runs: list[list[Token]] = [[]]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from auditor.iam import Policies, Policy, Request, decide, principals
+from auditor.iam import Policies, Policy, Request, Unreadable, decide, principals
 from auditor.model import Evidence, Json, Text, Unread
 from auditor.predicates.access_calls import role_arn, text_at
 from auditor.predicates.access_policies import OPEN, Source, boundary, guard, identity
@@ -78,8 +78,12 @@ def _reach(scope: Scope) -> Iterator[Evidence]:
     sources, limit = identity(scope, node), boundary(scope, node)
     names = {"partition": account.partition, "region": account.region, "account": account.id, "stranger": _STRANGER}
     sure, perhaps = _own(sources, limit, strict=True), _own(sources, limit, strict=False)
+    doubtful = any(source.gap for source in (*sources, limit))
     for service, powers in _POWERS.items():
-        requests = [_unlisted(role, action, pattern.format(**names)) for action, pattern in powers]
+        spoken = [(action, pattern) for action, pattern in powers if doubtful or _speaks(sure, action)]
+        requests = [_unlisted(role, action, pattern.format(**names)) for action, pattern in spoken]
+        if not requests:
+            continue
         key = trusting(requests[0]) if service == "kms" else None
         held = [
             decision for one in requests if (decision := decide(one, replace(sure, resource=key))).effect == "allowed"
@@ -96,9 +100,14 @@ def _reach(scope: Scope) -> Iterator[Evidence]:
                 key=service,
                 shown=said,
             )
-        elif any(decide(one, replace(perhaps, resource=key)).effect == "allowed" for one in requests):
+        elif doubtful and any(decide(one, replace(perhaps, resource=key)).effect == "allowed" for one in requests):
             route, unread = next(gap for source in (*sources, limit) if (gap := source.gap))
             yield unknown_at(route, unread, wanted, scope, key=service)
+
+
+def _speaks(policies: Policies, action: str) -> bool:
+    """Tell whether a policy of the role speaks of an action at all: of what none does, nothing needs to be decided."""
+    return any(isinstance(one, Unreadable) or one.about(action.lower()) for one in policies.identity)
 
 
 def _facet(policy: str, scope: Scope) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from auditor.iam import Grant, Policy, PolicyError
@@ -23,25 +23,45 @@ class Source:
 
     name: str
     found: Found
+    scope: Scope | None = field(default=None, compare=False, repr=False)
+    """The snapshot's own documents are made ready once for all rules."""
 
     @property
     def gap(self) -> tuple[str, Unread] | None:
         """Return the first part that is not known, or that AWS would not accept, with its route."""
+        if self.scope is None:
+            return self._gap()
+        return self.scope.once(("gap", self.found.route, id(self.found.value), self.name), self._gap)
+
+    def _gap(self) -> tuple[str, Unread] | None:
         if hit := first_unread(self.found.value, self.found.route):
             return hit
         if self.found.value is None:
             return None
-        try:
-            Policy.parse(self.found.value, self.name)
-        except PolicyError as error:
-            return self.found.route, Unread("Malformed", detail=str(error))
-        return None
+        parsed = self._parsed()
+        return None if isinstance(parsed, Policy) else (self.found.route, parsed)
+
+    def _parsed(self) -> Policy | Unread:
+        """Return the whole document made ready, or why AWS would not accept it."""
+        if self.scope is None:
+            return _read(self.found.value, self.name)
+        return self.scope.once(("parsed", id(self.found.value), self.name), lambda: _read(self.found.value, self.name))
 
     def policy(self, leaning: Leaning, *, principals: bool = False, allows_only: bool = False) -> Policy | None:
         """Return the policy as far as it is known, the rest by the leaning.
 
         `principals` is true of resource policies, whose statements name one; `allows_only` leaves out every Deny.
         """
+        if self.scope is None:
+            return self._policy(leaning, principals, allows_only)
+        if self.found.value is not None and not allows_only and self.gap is None:
+            parsed = self._parsed()
+            assert isinstance(parsed, Policy)
+            return parsed
+        key = ("policy", id(self.found.value), self.name, leaning, principals, allows_only)
+        return self.scope.once(key, lambda: self._policy(leaning, principals, allows_only))
+
+    def _policy(self, leaning: Leaning, principals: bool, allows_only: bool) -> Policy | None:
         if self.found.value is None:
             return None
         document = _leaning(self.found.value, leaning, principals=principals)
@@ -54,6 +74,13 @@ class Source:
             return Policy.parse(
                 {**unknown, "Statement": [] if allows_only and leaning == "strict" else unknown["Statement"]}
             )
+
+
+def _read(document: Json, name: str) -> Policy | Unread:
+    try:
+        return Policy.parse(document, name)
+    except PolicyError as error:
+        return Unread("Malformed", detail=str(error))
 
 
 def _leaning(document: Json, leaning: Leaning, *, principals: bool) -> dict[str, Json]:
@@ -106,10 +133,10 @@ def _identity(scope: Scope, node: str) -> Iterator[Source]:
         found = scope.find(f"{node}.{facet}")
         if not isinstance(found.value, Mapping):
             if found.value is not None:
-                yield Source(facet, found)
+                yield Source(facet, found, scope)
             continue
         for name, document in found.value.items():
-            yield Source(name, Found(document, f"{found.route}[{_quoted(name)}]"))
+            yield Source(name, Found(document, f"{found.route}[{_quoted(name)}]"), scope)
 
 
 def _quoted(name: str) -> str:
@@ -118,13 +145,13 @@ def _quoted(name: str) -> str:
 
 def boundary(scope: Scope, node: str) -> Source:
     """Return the role's permissions boundary."""
-    return Source("boundary", scope.find(f"{node}.Boundary"))
+    return Source("boundary", scope.find(f"{node}.Boundary"), scope)
 
 
 def guard(scope: Scope, route: str) -> Source:
     """Return the policy that guards a resource, such as `destination_bucket.Policy`."""
     found = scope.find(route)
-    return Source(found.route, found)
+    return Source(found.route, found, scope)
 
 
 def kms_grants(scope: Scope, node: str) -> tuple[tuple[Grant, ...], tuple[str, Unread] | None]:

@@ -34,7 +34,8 @@ def _denies_plain_http(found: Found, _wanted: Json, scope: Scope) -> Iterable[Ev
     wanted = _TLS
     known, gap = _readable(found)
     policies = _parsed(known)
-    open_ones = [probe for probe in _probes(arn) if policies is None or not _denied(policies, *probe, scope)]
+    callers = ("*", *(() if _alike(known) else _callers(scope)))
+    open_ones = [probe for probe in _probes(arn) if policies is None or not _denied(policies, *probe, callers, scope)]
     if not open_ones:
         return ()
     if gap is not None:
@@ -73,7 +74,23 @@ def _parsed(policy: Mapping[str, Json]) -> Policies | None:
         return None
 
 
-def _denied(policies: Policies, action: str, resource: str, scope: Scope) -> bool:
+def _alike(policy: Mapping[str, Json]) -> bool:
+    """Tell whether every Deny is for everyone alike, so that what it denies to one it denies to all."""
+    return all(
+        one.get("Principal") in ("*", {"AWS": "*"})
+        and all(
+            isinstance(keys, Mapping) and {str(key).lower() for key in keys} <= _OF_TRANSPORT
+            for keys in (one.get("Condition") or {}).values()
+        )
+        for one in policy["Statement"]
+        if isinstance(one, Mapping) and one.get("Effect") == "Deny"
+    )
+
+
+_OF_TRANSPORT = frozenset({"aws:securetransport", "s3:tlsversion"})
+
+
+def _denied(policies: Policies, action: str, resource: str, callers: Iterable[str], scope: Scope) -> bool:
     """Tell whether a bucket policy denies an action over plain HTTP to whoever asks.
 
     A request without TLS has no version of it; AWS counts `NumericLessThan s3:TlsVersion` as refusing it
@@ -85,7 +102,7 @@ def _denied(policies: Policies, action: str, resource: str, scope: Scope) -> boo
             Request(who, action, resource, context, unlisted="unknowable", resource_account=scope.me.node.account.id),
             policies,
         )
-        for who in ("*", *_callers(scope))
+        for who in callers
     )
     return all(decision.effect == "explicit_deny" for decision in decisions)
 

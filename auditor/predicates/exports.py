@@ -103,15 +103,22 @@ def admits(rule: Json, key: str) -> Maybe:
 
     DynamoDB gives the objects no tags, so a filter by tag never lets them through.
     """
+    return each_admitted(rule, (key,))[0]
+
+
+def each_admitted(rule: Json, keys: Iterable[str]) -> list[Maybe]:
+    """Tell of each of several export objects whether a rule applies to it."""
     tagged = narrowed(rule, "Tag", "Tags")
     prefix = rule_prefix(rule)
-    starts = prefix if isinstance(prefix, Unread) else key.startswith(prefix)
-    return all_of((starts, tagged if isinstance(tagged, Unread) else not tagged))
+    plain = tagged if isinstance(tagged, Unread) else not tagged
+    if isinstance(prefix, Unread):
+        return [all_of((prefix, plain)) for _ in keys]
+    return [plain if key.startswith(prefix) else False for key in keys]
 
 
 def covers(rule: Json, prefix: str) -> Maybe:
     """Tell whether a rule applies to every object of every export."""
-    return all_of(admits(rule, key) for key in export_keys(prefix))
+    return all_of(each_admitted(rule, export_keys(prefix)))
 
 
 def gap(rule: Json, route: str, *parts: str) -> tuple[str, Unread]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from auditor.model import Evidence, Json, Text, Unread
 from auditor.predicates.exports import (
     Maybe,
-    admits,
     all_of,
     any_of,
+    each_admitted,
     export_keys,
     export_prefix,
     gap,
@@ -59,12 +59,13 @@ def _enabled(rule: Found) -> Maybe:
     return rule.value if isinstance(rule.value, Unread) else same(walk(rule.value, ("Status",)), "Enabled")
 
 
-def _applies(rule: Found, key: str) -> Maybe:
-    """Tell whether an Enabled rule applies to an export object whatever its size; exports have no tags."""
+def _applies(rule: Found, keys: Sequence[str]) -> list[Maybe]:
+    """Tell of each export object whether an Enabled rule applies to it whatever its size; exports have no tags."""
     if (on := _enabled(rule)) is False:
-        return False
+        return [False] * len(keys)
     sized = narrowed(rule.value, *_SIZES) if not isinstance(rule.value, Unread) else rule.value
-    return all_of((on, admits(rule.value, key), sized if isinstance(sized, Unread) else not sized))
+    plain = sized if isinstance(sized, Unread) else not sized
+    return [all_of((on, admitted, plain)) for admitted in each_admitted(rule.value, keys)]
 
 
 def _does(rule: Found, action: str) -> Maybe:
@@ -78,22 +79,20 @@ def _does(rule: Found, action: str) -> Maybe:
 def _manages(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     rules = [rule for rule in _rules(found) if _does(rule, wanted) is not False]
     prefix = export_prefix(scope)
-    verdict = all_of(
-        any_of(all_of((_does(rule, wanted), _applies(rule, key))) for rule in rules) for key in export_keys(prefix)
-    )
+    reach = {rule.route: _manages_each(rule, wanted, prefix) for rule in rules}
+    verdict = all_of(any_of(verdicts) for verdicts in zip(*reach.values(), strict=True)) if rules else False
     if verdict is True:
         return ()
     said = _AN_ACTION if wanted == "any" else Text(str(wanted), str(wanted))
     if isinstance(verdict, Unread):
-        doubt = next(
-            rule
-            for rule in rules
-            if any(
-                isinstance(all_of((_does(rule, wanted), _applies(rule, key))), Unread) for key in export_keys(prefix)
-            )
-        )
+        doubt = next(rule for rule in rules if any(isinstance(one, Unread) for one in reach[rule.route]))
         return (unknown_at(*gap(doubt.value, doubt.route), _RULE_WITH.fill(said, prefix), scope),)
     return (_nearest(found, [rule for rule in rules if _does(rule, wanted) is True], prefix, said, scope),)
+
+
+def _manages_each(rule: Found, action: str, prefix: str) -> list[Maybe]:
+    does = _does(rule, action)
+    return [all_of((does, applies)) for applies in _applies(rule, export_keys(prefix))]
 
 
 def _action_asked(wanted: Json) -> Text:
@@ -104,7 +103,7 @@ def _nearest(found: Found, doing: list[Found], prefix: str, said: Text, scope: S
     """Return the objection of the rule that comes closest: it has the action, but not for all exports."""
     wanted = _RULE_WITH.fill(said, prefix)
     for rule in doing:
-        covers = all_of(admits(rule.value, key) for key in export_keys(prefix)) is True
+        covers = all_of(each_admitted(rule.value, export_keys(prefix))) is True
         if covers and walk(rule.value, ("Status",)) != "Enabled":
             return object_to(Found(walk(rule.value, ("Status",)), f"{rule.route}.Status"), "Enabled", scope)
     for rule in doing:
@@ -146,7 +145,7 @@ def _outlasts(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     keys = export_keys(export_prefix(scope))
     for rule in _rules(found):
         # A rule limited by size still hits those exports that have the size.
-        hits = all_of((_enabled(rule), any_of(admits(rule.value, key) for key in keys)))
+        hits = all_of((_enabled(rule), any_of(each_admitted(rule.value, keys))))
         if hits is False:
             continue
         for here, age in _ends(rule, scope):
@@ -188,8 +187,8 @@ def _age(action: Found, scope: Scope) -> Iterator[tuple[Found, float | Unread]]:
 
 def _expires_in_step(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     other = Found(scope.take(wanted), str(wanted))
-    for key in export_keys(export_prefix(scope)):
-        here, there = _expiry(found, key), _expiry(other, key)
+    keys = export_keys(export_prefix(scope))
+    for here, there in zip(_expiries(found, keys), _expiries(other, keys), strict=True):
         gaps = [(side, one) for side, one in ((found, here), (other, there)) if isinstance(one[1], Unread)]
         if gaps:
             side, (_, why) = gaps[0]
@@ -230,11 +229,18 @@ def _out_of_step(found: Found, here: Expiry, there: Expiry, scope: Scope) -> Evi
 Expiry = tuple[Found | None, Json]
 
 
-def _expiry(side: Found, key: str) -> Expiry:
-    """Return what expires an object on one side first, and its days (`None` for a date), or why that is not known."""
+def _expiries(side: Found, keys: Sequence[str]) -> list[Expiry]:
+    """Return for each object what expires it on one side first, and its days (`None` for a date), or why that is not known."""
+    rules = [(rule, _does(rule, "Expiration"), _applies(rule, keys)) for rule in _rules(side)]
+    return [
+        _first_expiry([(rule, all_of((applies[index], does))) for rule, does, applies in rules])
+        for index in range(len(keys))
+    ]
+
+
+def _first_expiry(rules: Iterable[tuple[Found, Maybe]]) -> Expiry:
     best: Expiry = (None, None)
-    for rule in _rules(side):
-        hits = all_of((_applies(rule, key), _does(rule, "Expiration")))
+    for rule, hits in rules:
         if isinstance(hits, Unread):
             return None, hits
         if not hits:

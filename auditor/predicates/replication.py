@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from auditor.model import Evidence, Json, Resource, Text, Unread
 from auditor.predicates.exports import (
     Maybe,
-    admits,
     all_of,
+    each_admitted,
     export_keys,
     gap,
     miss,
@@ -90,7 +90,7 @@ def contest(rules: Iterable[Standing], prefix: str) -> Contest:
     """
     mine = [one for one in rules if one.aimed is not False]
     keys = export_keys(prefix)
-    reach = [(one, [all_of((one.aimed, admits(one.rule, key))) for key in keys]) for one in mine]
+    reach = [(one, [all_of((one.aimed, admitted)) for admitted in each_admitted(one.rule, keys)]) for one in mine]
     whole = [one for one, verdicts in reach if all_of(verdicts) is True]
     doubts = [one for one, verdicts in reach if isinstance(all_of(verdicts), Unread)]
     if whole:
