@@ -8,6 +8,7 @@ from auditor.docs.words import block, bullets, code, inline, prose, say
 from auditor.kinds import KINDS
 from auditor.model import NODES, Json, Safety, Verdict
 from auditor.predicates import PREDICATES
+from auditor.render.words import severity_word
 from auditor.rule import Among, AnyCheck, Case, Check, Rule
 from auditor.rulebook import intent_words, words_read
 from auditor.scope import steps
@@ -26,7 +27,9 @@ def body(rule: Rule, lang: str, level: int) -> Iterator[str]:
     for verdict, word in ((Verdict.PASS, "good"), (Verdict.FAIL, "bad")):
         case = next((case for case in rule.cases if case.expect is verdict), None)
         if case:
-            yield from _part(word, lang, level, [f"{prose(case.name)}:", "", block(_given(case))])
+            # A case's name is a sentence of one language only.
+            named = [f"{prose(case.name)}:", ""] if lang == "en" else []
+            yield from _part(word, lang, level, [*named, block(_given(case))])
     yield from _part("fix", lang, level, _fix(rule, lang))
     if any(_told(rule)):
         yield from _part("parameters", lang, level, _parameters(rule, lang))
@@ -43,7 +46,7 @@ def _part(word: str, lang: str, level: int, lines: Iterable[str]) -> Iterator[st
 def _facts(rule: Rule, lang: str) -> str:
     facts = [
         code(rule.id),
-        f"{say('severity', lang)}: **{rule.severity.value}**",
+        f"{say('severity', lang)}: **{severity_word(rule.severity, lang)}**",
         f"{say('subject', lang)}: {', '.join(code(node) for node in rule.subjects)}",
     ]
     if rule.tags:
@@ -126,10 +129,15 @@ def _permissions(rule: Rule, lang: str) -> Iterator[str]:
     yield f"- {say('reading', lang)}: {', '.join(code(action) for action in reading)}"
     if writing:
         yield f"- {say('writing', lang)}: {', '.join(code(action) for action in writing)}"
+    if more := considered(rule):
+        yield f"- {say('considered', lang)}: {', '.join(code(action) for action in more)}"
 
 
 def permissions(rule: Rule) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the IAM actions that judging a rule may need, and those that its fix needs besides; both sorted."""
+    """Return the IAM actions that judging a rule may need, and those that its fix needs besides; both sorted.
+
+    What is only considered where it may be read is told by `considered`.
+    """
     fixing = rule.fix is not None and rule.fix.safety is not Safety.MANUAL
     reading = {action for pair in _facets(rule, rule.needs) for action in _of(pair, written=False)}
     writing = {action for pair in _facets(rule, rule.fix_needs) for action in _of(pair, written=False)} - reading
@@ -139,10 +147,16 @@ def permissions(rule: Rule) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(sorted(reading)), tuple(sorted(writing)) if fixing else ()
 
 
+def considered(rule: Rule) -> tuple[str, ...]:
+    """Return the IAM actions that read what a rule considers where it may be read, sorted."""
+    rows = (KINDS[kind].facets[facet] for kind, facet in _facets(rule, rule.needs))
+    return tuple(sorted({action for row in rows if row.intent for action in row.permissions}))
+
+
 def _of(pair: tuple[str, str], *, written: bool) -> tuple[str, ...]:
     kind, facet = pair
     row = KINDS[kind].facets[facet]
-    return row.write_permissions if written else row.permissions
+    return row.write_permissions if written else () if row.intent else row.permissions
 
 
 def _facets(rule: Rule, routes: Iterable[str]) -> Iterator[tuple[str, str]]:

@@ -26,6 +26,7 @@ WORDS: Mapping[str, Text] = MappingProxyType(
         "permissions": Text("Permissions", "必要な権限"),
         "reading": Text("To judge", "判定に必要"),
         "writing": Text("To fix", "修正に必要"),
+        "considered": Text("Considered where they are granted", "付与されていれば判定に使用"),
         "no_permissions": Text("None: it looks at what is declared.", "不要です。宣言された内容だけを見ます。"),
         "parameters": Text("Parameters", "パラメーター"),
         "references": Text("References", "参考資料"),
