@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from datetime import datetime, timedelta, timezone
 from functools import cache, partial
 
@@ -60,6 +61,7 @@ class World:
         if entry.first:
             self._calls(entry.live, {})
             build(steps[early:], self.clients)
+        self._exported()
         names = self._keys(documents)
         documents = renamed(documents, names)
         # What is to be gone has been there before.
@@ -72,6 +74,15 @@ class World:
         if not entry.first and isinstance(entry.live, list):
             self._calls(entry.live, names)
         return pipeline_file(documents, names)
+
+    def _exported(self):
+        """Wait until the export of the golden pipeline has written, and S3 replicated, all of its objects."""
+        deadline = time.monotonic() + 30
+        while any(
+            one["ExportStatus"] == "IN_PROGRESS" for one in self.at("dynamodb").list_exports()["ExportSummaries"]
+        ):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
 
     def _keys(self, documents):
         """Make the keys that the documents speak of; return their ids by the ids in the documents."""
