@@ -10,6 +10,7 @@ from auditor import cases, rulebook
 from auditor.edits.compose import mended, with_documents
 from auditor.engine import judge
 from auditor.errors import Place
+from auditor.kinds import wanted
 from auditor.model import Unread, Verdict
 from auditor.predicates import PREDICATES
 from auditor.rule import Case
@@ -178,6 +179,9 @@ def test_less_knowledge_never_changes_sides(rule):
             for facet in known.facets:
                 # Whether an export asks for a key of its own is no configuration; what has been read is judged.
                 if rule == "export-kms-permissions" and facet == "Exports":
+                    continue
+                # What the owner has only considered counts where it may be read, and is no gap elsewhere.
+                if wanted(known.node, facet, case.given.get("intent") or {}) != "require":
                     continue
                 rest = {key: value for key, value in known.facets.items() if key != facet}
                 blind = replace(known, facets=rest, unread={**known.unread, facet: Unread("AccessDenied")})
