@@ -88,7 +88,7 @@ class World:
         """Make the keys that the documents speak of; return their ids by the ids in the documents."""
         names = {}
         for node in ("source_key", "destination_key"):
-            if documents.get(node) and "unread" not in documents[node]:
+            if "Description" in (documents.get(node) or {}):
                 made = self.at("kms", HOME[node]).create_key()["KeyMetadata"]
                 names[documents[node]["Description"]["KeyId"]] = made["KeyId"]
         described = ((documents["consumer"].get("Key") or {}).get("KeyMetadata")) or {}
@@ -157,15 +157,10 @@ def pipeline_file(documents, names):
         "replication_role": {"role": "replication-source-role"},
         "destination_bucket": {"name": "orders-analytics"},
     }
-    nodes |= {
-        node: {
-            "key": names[documents[node]["Description"]["KeyId"]]
-            if documents[node]["Description"]["KeyId"] in names
-            else documents[node]["Description"]["KeyId"]
-        }
-        for node in ("source_key", "destination_key")
-        if documents.get(node)
-    }
+    for node in ("source_key", "destination_key"):
+        if "Description" in (documents.get(node) or {}):
+            said = documents[node]["Description"]["KeyId"]
+            nodes[node] = {"key": names.get(said, said)}
     if "catalog_table" in documents:
         nodes["catalog_table"] = {"database": "exports", "name": "orders"}
     declared = {
