@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from enum import Enum
@@ -316,8 +316,8 @@ class Past:
 class Report:
     """All that one run has to say; `declared` and `read` count facets wanted and facets answered."""
 
-    findings: tuple[Finding, ...]
-    snapshots: tuple[Snapshot, ...] = ()
+    findings: Sequence[Finding]
+    snapshots: Sequence[Snapshot] = ()
     notices: tuple[Notice, ...] = ()
     source: str = "live"
     started_at: str = ""

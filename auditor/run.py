@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime, timezone
 from typing import TYPE_CHECKING
 
 from auditor.engine import evaluate
+from auditor.kept import Shelf
 from auditor.kinds import wanted
 from auditor.model import Finding, Notice, Pipeline, Report, Severity, Snapshot, Text, Usage, Verdict
 from auditor.predicates import PREDICATES
@@ -17,7 +18,7 @@ from auditor.rule import Rule
 from auditor.rulebook import wanted_facets
 from auditor.scope import ONLY_PLAN
 from auditor.version import __version__
-from auditor.waivers import Baseline, apply
+from auditor.waivers import Baseline, Holding, Waiving, apply
 
 if TYPE_CHECKING:
     from auditor.aws import Aws
@@ -64,23 +65,81 @@ def audit(
     aws: Aws | None = None,
     progress: Progress | None = None,
     interrupted: Callable[[], bool] | None = None,
+    lean: bool = False,
 ) -> Report:
     """Return the report of one run.
 
     Reads exactly the facets that the rules need, each once; what could not be read makes unknown findings. With `aws`
     given, that door is used and left open; otherwise a door is opened for a live run and closed after it. Once
-    `interrupted()` is true, what was read is judged, the rest is unknown, and the report says so.
+    `interrupted()` is true, what was read is judged, the rest is unknown, and the report says so. A `lean` report keeps no
+    documents: its memory does not grow with what was read, and it cannot be mended from.
     """
     settings = settings or Settings()
     listed, book = tuple(pipelines), tuple(rules)
     started, begun = datetime.now(timezone.utc), time.monotonic()
+    desk = _Desk(listed, book, settings, settings.today or started.date(), lean=lean)
     with door(settings, aws) as way:
         before = way.usage() if way is not None else Usage()
-        snapshots = tuple(read(listed, book, settings, way, progress, interrupted))
+        for snapshot in read(listed, book, settings, way, progress, interrupted):
+            desk.take(snapshot)
         after = way.usage() if way is not None else Usage()
-    usage = Usage(after.calls - before.calls, after.retries - before.retries)
-    findings = [finding for snapshot in snapshots for finding in evaluate(snapshot, book, PREDICATES)]
-    return _report(findings, snapshots, listed, book, settings, started, usage, time.monotonic() - begun)
+    seconds = round(time.monotonic() - begun, 3)
+    return Report(
+        findings=desk.findings(),
+        snapshots=desk.snapshots(),
+        notices=desk.notices(),
+        source=", ".join(settings.sources),
+        started_at=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        version=__version__,
+        declared=desk.declared,
+        read=desk.read,
+        usage=Usage(after.calls - before.calls, after.retries - before.retries, seconds),
+        rules=tuple(rule.id for rule in book),
+    )
+
+
+class _Desk:
+    """Where snapshots are judged as they come in: all of them is kept, or (`lean`) what a report without documents needs."""
+
+    def __init__(
+        self, pipelines: tuple[Pipeline, ...], rules: tuple[Rule, ...], settings: Settings, today: date, *, lean: bool
+    ) -> None:
+        self.declared = self.read = 0
+        self._rules = rules
+        self._settings = settings
+        self._waiving = Waiving(pipelines, today)
+        self._holding = None if settings.baseline is None else Holding(settings.baseline)
+        self._cut_short = False
+        self._shelf = Shelf() if lean else None
+        self._snapshots: list[Snapshot] = []
+        self._findings: list[Finding] = []
+
+    def take(self, snapshot: Snapshot) -> None:
+        """Judge a snapshot and keep what is wanted of it."""
+        declared, read = counts([snapshot])
+        self.declared, self.read = self.declared + declared, self.read + read
+        self._cut_short = self._cut_short or cut_short([snapshot])
+        findings = self._waiving.apply(evaluate(snapshot, self._rules, PREDICATES))
+        findings = findings if self._holding is None else self._holding.apply(findings)
+        if self._shelf is not None:
+            self._shelf.add(snapshot, findings)
+        else:
+            self._snapshots.append(snapshot)
+            self._findings += findings
+
+    def findings(self) -> Sequence[Finding]:
+        """Return all findings."""
+        return tuple(self._findings) if self._shelf is None else self._shelf.findings()
+
+    def snapshots(self) -> Sequence[Snapshot]:
+        """Return all snapshots."""
+        return tuple(self._snapshots) if self._shelf is None else self._shelf.snapshots()
+
+    def notices(self) -> tuple[Notice, ...]:
+        """Return what the reader should know, the waivers and the baseline last."""
+        cut = (_CUT_SHORT,) if self._cut_short else ()
+        held = self._holding.notices() if self._holding is not None else ()
+        return (*self._settings.notices, *cut, *self._waiving.notices(), *held)
 
 
 def door(settings: Settings, aws: Aws | None = None) -> AbstractContextManager[Aws | None]:
@@ -103,10 +162,23 @@ def read(
     """Return one snapshot a pipeline from the sources that the settings name."""
     from auditor import sources
 
-    needs: Needs = {one.name: wanted_facets(rules, one, to_fix=settings.to_fix) for one in pipelines}
+    needs = _needs(pipelines, rules, to_fix=settings.to_fix)
     return sources.read(
         pipelines, needs, settings.sources, aws=aws, options=settings, progress=progress, interrupted=interrupted
     )
+
+
+def _needs(pipelines: Iterable[Pipeline], rules: tuple[Rule, ...], *, to_fix: bool) -> Needs:
+    """Return the facets wanted of each pipeline; those of pipelines that are built alike are worked out once."""
+    known: dict[str, frozenset[tuple[str, str]]] = {}
+    needs: dict[str, frozenset[tuple[str, str]]] = {}
+    for one in pipelines:
+        nodes = [(name, node.kind, *sorted(node.settings.items())) for name, node in sorted(one.nodes.items())]
+        alike = repr((nodes, sorted(one.intent.items())))
+        if alike not in known:
+            known[alike] = wanted_facets(rules, one, to_fix=to_fix)
+        needs[one.name] = known[alike]
+    return needs
 
 
 def judged(
@@ -116,38 +188,6 @@ def judged(
     today = settings.today or datetime.now(timezone.utc).date()
     found, _ = apply(evaluate(snapshot, rules, PREDICATES), pipelines, today)
     return tuple(found if settings.baseline is None else settings.baseline.apply(found)[0])
-
-
-def _report(
-    findings: list[Finding],
-    snapshots: tuple[Snapshot, ...],
-    pipelines: tuple[Pipeline, ...],
-    rules: tuple[Rule, ...],
-    settings: Settings,
-    started: datetime,
-    usage: Usage,
-    seconds: float,
-) -> Report:
-    today = settings.today or started.date()
-    waived, notices = apply(findings, pipelines, today)
-    if settings.baseline is not None:
-        waived, more = settings.baseline.apply(waived)
-        notices = (*notices, *more)
-    declared, answered = counts(snapshots)
-    if cut_short(snapshots):
-        notices = (_CUT_SHORT, *notices)
-    return Report(
-        findings=tuple(waived),
-        snapshots=snapshots,
-        notices=(*settings.notices, *notices),
-        source=", ".join(settings.sources),
-        started_at=started.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        version=__version__,
-        declared=declared,
-        read=answered,
-        usage=Usage(usage.calls, usage.retries, round(seconds, 3)),
-        rules=tuple(rule.id for rule in rules),
-    )
 
 
 def counts(snapshots: Iterable[Snapshot]) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -29,11 +30,40 @@ def apply(
     the evidence found. A waived finding keeps its verdict. A waiver is good up to and including its last day; one that
     has ended, no longer holds, is not needed or ends within 14 days is named in a notice.
     """
-    listed = tuple(findings)
-    declared = _declared(pipelines)
-    good = [(waiver, names) for waiver, names in declared if waiver.until >= today]
-    waived = tuple(_waive(finding, good) for finding in listed)
-    return waived, tuple(notice for waiver, names in declared for notice in _notices(waiver, names, listed, today))
+    waiving = Waiving(pipelines, today)
+    return waiving.apply(findings), waiving.notices()
+
+
+class Waiving:
+    """Waivers applied to one part of a run's findings after the other, and what is to be said of them in the end."""
+
+    def __init__(self, pipelines: Iterable[Pipeline], today: date) -> None:
+        self._today = today
+        self._declared = _declared(pipelines)
+        self._good = [(waiver, names) for waiver, names in self._declared if waiver.until >= today]
+        self._named: list[Finding] = []
+        self._rules: set[str] = set()
+
+    def apply(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+        """Return the findings with the waivers that cover them."""
+        listed = tuple(findings)
+        if not self._declared:
+            return listed
+        self._rules.update(one.rule for one in listed)
+        self._named += [
+            one
+            for one in listed
+            if any(one.pipeline in names and _names(waiver, one) for waiver, names in self._declared)
+        ]
+        return tuple(_waive(finding, self._good) for finding in listed)
+
+    def notices(self) -> tuple[Notice, ...]:
+        """Return what is to be said about the waivers, now that all findings have been seen."""
+        return tuple(
+            notice
+            for waiver, names in self._declared
+            for notice in _notices(waiver, names, self._named, self._rules, self._today)
+        )
 
 
 def covers(waiver: Waiver, finding: Finding) -> bool:
@@ -94,7 +124,9 @@ def _canonical(value: Json) -> str:
     return json.dumps(value, default=str)
 
 
-def _notices(waiver: Waiver, names: frozenset[str], findings: Sequence[Finding], today: date) -> Iterator[Notice]:
+def _notices(
+    waiver: Waiver, names: frozenset[str], findings: Sequence[Finding], rules: AbstractSet[str], today: date
+) -> Iterator[Notice]:
     mine = [one for one in findings if one.pipeline in names and _names(waiver, one)]
     failing = [one for one in mine if one.verdict is Verdict.FAIL]
     unread = any(one.verdict is Verdict.UNKNOWN for one in mine)
@@ -119,7 +151,7 @@ def _notices(waiver: Waiver, names: frozenset[str], findings: Sequence[Finding],
             f"{what} の適用除外は {day} に終了します（残り {left} 日、担当: {waiver.owner}）。",
         )
         yield Notice("waiver-ends-soon", text, waiver.place, Severity.LOW)
-    if not failing and not unread and _was_judged(waiver, mine, findings):
+    if not failing and not unread and _was_judged(waiver, mine, rules):
         text = Text(
             f"The waiver for {what} is not needed: nothing that it names fails. Remove it.",
             f"{what} の適用除外は不要です。該当する不合格がありません。削除してください。",
@@ -127,9 +159,9 @@ def _notices(waiver: Waiver, names: frozenset[str], findings: Sequence[Finding],
         yield Notice("waiver-unused", text, waiver.place, Severity.LOW)
 
 
-def _was_judged(waiver: Waiver, mine: Sequence[Finding], findings: Iterable[Finding]) -> bool:
+def _was_judged(waiver: Waiver, mine: Sequence[Finding], rules: AbstractSet[str]) -> bool:
     """Tell whether this run could have needed the waiver: a rule that was not selected says nothing about it."""
-    return bool(mine) or waiver.rule is None or any(one.rule == waiver.rule for one in findings)
+    return bool(mine) or waiver.rule is None or waiver.rule in rules
 
 
 def _called(waiver: Waiver) -> str:
@@ -181,9 +213,8 @@ class Baseline:
 
         A known finding with a further key is new, and so is an unknown that now fails or a failure that is now unknown.
         """
-        listed = tuple(findings)
-        marked = tuple(replace(one, known=True) if self._has(one) else one for one in listed)
-        return marked, (*self._grown(listed), *self._fixed(listed))
+        holding = Holding(self)
+        return holding.apply(findings), holding.notices()
 
     def prune(self, findings: Iterable[Finding]) -> Baseline:
         """Return the baseline without what no longer fails; nothing is added, and what was not judged now is kept.
@@ -219,16 +250,18 @@ class Baseline:
         """Write the baseline-v1 file whole or not at all; raises `UsageError`."""
         write_atomic(path, self.text(), mode=0o644)
 
-    def _has(self, finding: Finding) -> bool:
+    def has(self, finding: Finding) -> bool:
+        """Tell whether a failure, and all that is wrong in it, was known."""
         entry = self.known.get(finding.fingerprint)
         if entry is None or finding.waiver is not None or finding.verdict is not Verdict.FAIL:
             return False
         return finding.verdict is entry.verdict and set(finding.keys) <= entry.keys
 
-    def _grown(self, findings: Iterable[Finding]) -> Iterator[Notice]:
+    def grown(self, findings: Iterable[Finding]) -> Iterator[Notice]:
+        """Yield what is in the baseline, and has become worse."""
         for one in findings:
             entry = self.known.get(one.fingerprint)
-            if entry is None or one.waiver is not None or one.verdict not in _OPEN or self._has(one):
+            if entry is None or one.waiver is not None or one.verdict not in _OPEN or self.has(one):
                 continue
             more = ", ".join(sorted(set(one.keys) - entry.keys)) or one.verdict.value
             what = f"{one.rule} / {one.pipeline} / {one.node}"
@@ -240,8 +273,12 @@ class Baseline:
 
     def _gone(self, findings: Sequence[Finding]) -> frozenset[str]:
         """Return the fingerprints that this run judged and found in order, or unread before and failed now."""
-        judged = {(one.rule, one.pipeline) for one in findings}
-        now = {one.fingerprint: one.verdict for one in findings}
+        return self.gone(
+            {(one.rule, one.pipeline) for one in findings}, {one.fingerprint: one.verdict for one in findings}
+        )
+
+    def gone(self, judged: AbstractSet[tuple[str, str]], now: Mapping[str, Verdict]) -> frozenset[str]:
+        """Return the fingerprints that no longer fail, by the (rule, pipeline) pairs judged and the verdicts now."""
         return frozenset(
             fingerprint
             for fingerprint, entry in self.known.items()
@@ -252,14 +289,39 @@ class Baseline:
             )
         )
 
-    def _fixed(self, findings: Sequence[Finding]) -> Iterator[Notice]:
-        gone = len(self._gone(findings))
+    def fixed(self, gone: int) -> Iterator[Notice]:
+        """Yield that so many findings of the baseline are gone."""
         if gone:
             text = Text(
                 f"Findings of the baseline that no longer fail: {gone}. Prune it, so that they cannot come back.",
                 f"ベースラインのうち {gone} 件は解消済みです。再発を見逃さないよう、prune で削除してください。",
             )
             yield Notice("baseline-fixed", text, Place(self.file), Severity.LOW)
+
+
+class Holding:
+    """A baseline held against one part of a run's findings after the other."""
+
+    def __init__(self, baseline: Baseline) -> None:
+        self._baseline = baseline
+        self._pairs = {_pair(entry) for entry in baseline.known.values()}
+        self._judged: set[tuple[str, str]] = set()
+        self._now: dict[str, Verdict] = {}
+        self._grown: list[Notice] = []
+
+    def apply(self, findings: Iterable[Finding]) -> tuple[Finding, ...]:
+        """Return the findings with those marked `known` of which the baseline has all."""
+        listed = tuple(findings)
+        theirs = [one for one in listed if (one.rule, one.pipeline) in self._pairs]
+        self._judged.update((one.rule, one.pipeline) for one in theirs)
+        self._now.update((one.fingerprint, one.verdict) for one in listed if one.fingerprint in self._baseline.known)
+        self._grown += self._baseline.grown(listed)
+        return tuple(replace(one, known=True) if self._baseline.has(one) else one for one in listed)
+
+    def notices(self) -> tuple[Notice, ...]:
+        """Return what is to be said about the baseline, now that all findings have been seen."""
+        gone = self._baseline.gone(self._judged, self._now)
+        return (*self._grown, *self._baseline.fixed(len(gone)))
 
 
 def _known(row: Mapping[str, Any]) -> Known:

@@ -17,7 +17,7 @@ from auditor.cli.options import (
     severity,
     source_options,
 )
-from auditor.cli.running import load_all, progress_bar, settings_of, write
+from auditor.cli.running import lean, load_all, progress_bar, settings_of, write
 
 OUTPUTS = "auditor.outputs"
 
@@ -160,7 +160,8 @@ def run(ctx: click.Context, choices: dict[str, Any]) -> int:
     settings = settings_of(choices)
     with door(settings) as aws:
         with progress_bar(quiet=choices["quiet"], lang=choices["lang"]) as progress, noticed() as interrupted:
-            report = audit(pipelines, rules, settings, aws=aws, progress=progress, interrupted=interrupted)
+            thin = lean(outputs) and not choices["fix"]
+            report = audit(pipelines, rules, settings, aws=aws, progress=progress, interrupted=interrupted, lean=thin)
             ended = interrupted()
         if choices["fix"] and not ended:
             from auditor.cli.remedy import mend

@@ -68,9 +68,7 @@ def write(report: Report, outputs: Sequence[tuple[str, str]], choices: dict[str,
 
 
 def _write(report: Report, outputs: Sequence[tuple[str, str]], choices: dict[str, Any]) -> None:
-    import io
-
-    from auditor.files import write_atomic
+    from auditor.files import writing
     from auditor.render import FORMATS
     from auditor.render.totals import closing_line, exit_code
 
@@ -82,13 +80,19 @@ def _write(report: Report, outputs: Sequence[tuple[str, str]], choices: dict[str
         if name == "table" and not file and silent:
             click.echo(closing_line(report, lang))
         elif file:
-            stream = io.StringIO()
-            FORMATS[name].write(report, stream, _options(choices, lang, to_file=True))
-            write_atomic(Path(file), stream.getvalue(), mode=0o644)
+            with writing(Path(file), mode=0o644) as stream:
+                FORMATS[name].write(report, stream, _options(choices, lang, to_file=True))
         else:
             FORMATS[name].write(report, sys.stdout, _options(choices, lang, to_file=False))
     if ("table", "") not in outputs:
         click.echo(closing_line(report, lang), err=True)
+
+
+def lean(outputs: Sequence[tuple[str, str]]) -> bool:
+    """Tell whether these formats can do without the documents that were read; one of another distribution may want them."""
+    from auditor.render import FORMATS
+
+    return all(name in FORMATS.rows and name != "html" for name, _ in outputs)
 
 
 def with_fixes(report: Report, folders: Sequence[Path] = ()) -> Report:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditor.files.disk import TEXT_BYTES, read_text, shipped, write_atomic
+from auditor.files.disk import TEXT_BYTES, read_text, shipped, write_atomic, writing
 from auditor.files.document import Document, closest, did_you_mean, path_of, route_of, shown
 from auditor.files.json_text import parse_json
 from auditor.files.schema import schema_mistakes
@@ -33,6 +33,7 @@ __all__ = [
     "shipped",
     "shown",
     "write_atomic",
+    "writing",
 ]
 
 

@@ -6,9 +6,10 @@ import contextlib
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from auditor.errors import InputError, Mistake, Place, UsageError
 
@@ -102,6 +103,33 @@ def write_atomic(path: Path, text: str | bytes, *, mode: int = 0o600) -> None:
         raise UsageError(f"{path}: {_obstacle(error, path)}", "Choose another place with --output.") from None
 
 
+@contextlib.contextmanager
+def writing(path: Path, *, mode: int = 0o600) -> Iterator[TextIO]:
+    """Yield a stream of UTF-8 text that becomes the file when the block ends, whole or not at all, as `write_atomic` does.
+
+    What is written need never be in memory. Raises `UsageError`.
+    """
+    try:
+        target = Path(os.path.realpath(path, strict=False))
+    except ValueError as error:
+        raise UsageError(f"{path!s}: {_obstacle(error, path)}", "Choose another place with --output.") from None
+    try:
+        if target.is_dir():
+            raise IsADirectoryError
+        if target.exists() and not target.is_file():
+            with target.open("w", encoding="utf-8", newline="") as stream:
+                yield stream
+            return
+        # The handle is one that mkstemp opened.
+        with _replacing(target) as handle, open(handle, "w", encoding="utf-8", newline="") as stream:  # noqa: PTH123
+            yield stream
+            stream.flush()
+            os.fchmod(handle, mode)
+            os.fsync(handle)
+    except OSError as error:
+        raise UsageError(f"{path}: {_obstacle(error, path)}", "Choose another place with --output.") from None
+
+
 def _obstacle(error: OSError | ValueError, path: Path) -> str:
     if isinstance(error, IsADirectoryError):
         return "This is a folder, so no file can be written here."
@@ -112,13 +140,20 @@ def _obstacle(error: OSError | ValueError, path: Path) -> str:
 
 
 def _replace(target: Path, content: bytes, mode: int) -> None:
+    # The handle is one that mkstemp opened.
+    with _replacing(target) as handle, open(handle, "wb") as stream:  # noqa: PTH123
+        stream.write(content)
+        stream.flush()
+        os.fchmod(handle, mode)
+        os.fsync(handle)
+
+
+@contextlib.contextmanager
+def _replacing(target: Path) -> Iterator[int]:
+    """Yield the handle of a file beside the target that takes its place when the block ends well."""
     handle, name = tempfile.mkstemp(prefix=f".{target.name[:100]}.", suffix=".tmp", dir=target.parent)
     try:
-        with open(handle, "wb") as stream:  # noqa: PTH123 - the handle that mkstemp opened
-            stream.write(content)
-            stream.flush()
-            os.fchmod(handle, mode)
-            os.fsync(handle)
+        yield handle
         os.replace(name, target)  # noqa: PTH105 - both are names here
     except BaseException:
         with contextlib.suppress(OSError):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, TextIO
 
 from auditor.errors import Place
-from auditor.model import Evidence, Finding, Node, Notice, Report, Snapshot, Text
+from auditor.model import Evidence, Finding, Node, Notice, Report, Safety, Snapshot, Text
 from auditor.render.format import Format, Options
+from auditor.render.json_text import indented
 from auditor.render.order import by_identity, clean, file_of, jsonable, shown, unread_json
 from auditor.render.totals import Totals, exit_code, totals
 
@@ -15,13 +17,40 @@ VERSION = "report-v1"
 
 
 def write(report: Report, stream: TextIO, options: Options) -> None:
-    """Write report-v1; equal reports give equal bytes, and a finding stays at its place whatever its verdict."""
-    json.dump(document(report, options), stream, ensure_ascii=False, indent=2, allow_nan=False)
-    stream.write("\n")
+    """Write report-v1; equal reports give equal bytes, and a finding stays at its place whatever its verdict.
+
+    One finding after the other: the whole document is never in memory.
+    """
+    stream.write("{\n")
+    stream.writelines(f"  {indented(key)}: {indented(value, '  ')},\n" for key, value in _head(report, options).items())
+    _list(stream, "pipelines", (indented(_pipeline(one, options), "    ") for one in report.snapshots))
+    stream.write(",\n")
+    _list(stream, "findings", (finding_text(one, options, "    ") for one in _ordered(report, options)))
+    stream.write(",\n")
+    _list(stream, "notices", (indented(_notice(notice, options), "    ") for notice in report.notices))
+    stream.write("\n}\n")
+
+
+def _list(stream: TextIO, key: str, items: Iterable[str]) -> None:
+    stream.write(f"  {indented(key)}: [")
+    first = True
+    for item in items:
+        stream.write(("\n    " if first else ",\n    ") + item)
+        first = False
+    stream.write("]" if first else "\n  ]")
 
 
 def document(report: Report, options: Options) -> dict[str, Any]:
     """Return report-v1 as plain JSON."""
+    return {
+        **_head(report, options),
+        "pipelines": [_pipeline(snapshot, options) for snapshot in report.snapshots],
+        "findings": [finding_json(one, options) for one in _ordered(report, options)],
+        "notices": [_notice(notice, options) for notice in report.notices],
+    }
+
+
+def _head(report: Report, options: Options) -> dict[str, Any]:
     return {
         "version": VERSION,
         "auditor": report.version,
@@ -31,9 +60,63 @@ def document(report: Report, options: Options) -> dict[str, Any]:
         "exit_code": exit_code(report, options.fail_on),
         "totals": totals_json(totals(report, options.fail_on)),
         "rules": [clean(rule) for rule in report.rules],
-        "pipelines": [_pipeline(snapshot, options) for snapshot in report.snapshots],
-        "findings": [finding_json(one, options) for one in by_identity(shown(report.findings, options.min_severity))],
-        "notices": [_notice(notice, options) for notice in report.notices],
+    }
+
+
+def _ordered(report: Report, options: Options) -> Iterable[Finding]:
+    if getattr(report.findings, "in_order", False):
+        return (one for one in report.findings if one.severity.rank >= options.min_severity.rank)
+    return by_identity(shown(report.findings, options.min_severity))
+
+
+def finding_text(finding: Finding, options: Options, pad: str) -> str:
+    """Return one finding as the text of `finding_json`, indented; what a rule says at every node is worked out once."""
+    node = finding.resource.node
+    inner = pad + "  "
+    waiver = _waiver(finding, options)
+    evidence = [evidence_json(one, options) for one in finding.evidence]
+    return (
+        f'{{\n{inner}"rule": {indented(clean(finding.rule))},\n'
+        f'{inner}"pipeline": {indented(clean(finding.pipeline))},\n'
+        f'{inner}"node": {indented(clean(finding.node))},\n'
+        f'{inner}"resource": {indented({**_resource(node), "arn": clean(finding.resource.arn)}, inner)},\n'
+        f"{_said(finding.verdict.value, finding.severity.value, finding.title, finding.why, inner)}"
+        f'{inner}"evidence": {indented(evidence, inner)},\n'
+        f"{_fix(finding.safety, finding.fixable, finding.cost, finding.steps, inner)}"
+        f'{inner}"waiver": {indented(waiver, inner)},\n'
+        f'{inner}"known": {indented(finding.known)},\n'
+        f"{_lists(finding.tags, finding.references, inner)}"
+        f'{inner}"fingerprint": {indented(finding.fingerprint)},\n'
+        f'{inner}"keys": {indented([clean(key) for key in finding.keys], inner)}\n{pad}}}'
+    )
+
+
+@lru_cache(maxsize=1024)
+def _said(verdict: str, severity: str, title: Text, why: Text, pad: str) -> str:
+    said = {"verdict": verdict, "severity": severity, "title": text_json(title), "why": text_json(why)}
+    return _members(said, pad)
+
+
+@lru_cache(maxsize=1024)
+def _fix(safety: Safety | None, available: bool, cost: Text | None, steps: Text | None, pad: str) -> str:
+    return _members({"fix": _fix_json(safety, available, cost, steps)}, pad)
+
+
+@lru_cache(maxsize=1024)
+def _lists(tags: tuple[str, ...], references: tuple[str, ...], pad: str) -> str:
+    return _members({"tags": [clean(tag) for tag in tags], "references": [clean(link) for link in references]}, pad)
+
+
+def _members(value: Mapping[str, Any], pad: str) -> str:
+    return "".join(f"{pad}{indented(key)}: {indented(part, pad)},\n" for key, part in value.items())
+
+
+def _fix_json(safety: Safety | None, available: bool, cost: Text | None, steps: Text | None) -> dict[str, Any]:
+    return {
+        "safety": safety.value if safety else None,
+        "available": available,
+        "cost": text_json(cost),
+        "steps": text_json(steps),
     }
 
 
@@ -50,12 +133,7 @@ def finding_json(finding: Finding, options: Options) -> dict[str, Any]:
         "title": text_json(finding.title),
         "why": text_json(finding.why),
         "evidence": [evidence_json(one, options) for one in finding.evidence],
-        "fix": {
-            "safety": finding.safety.value if finding.safety else None,
-            "available": finding.fixable,
-            "cost": text_json(finding.cost),
-            "steps": text_json(finding.steps),
-        },
+        "fix": _fix_json(finding.safety, finding.fixable, finding.cost, finding.steps),
         "waiver": _waiver(finding, options),
         "known": finding.known,
         "tags": [clean(tag) for tag in finding.tags],

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from auditor.model import Finding, Report, Safety, Severity, Usage, Verdict
 from auditor.render.words import WORDS, severity_word
+
+_SETTLED = frozenset({Verdict.PASS, Verdict.NOT_APPLICABLE})
 
 SOON = timedelta(days=14)
 """How long before its last day a waiver is said to end soon."""
@@ -41,29 +44,42 @@ class Totals:
 
 def totals(report: Report, fail_on: Severity = Severity.LOW) -> Totals:
     """Return the counts of a report; all of them count everything, only `gating` looks at `fail_on`."""
-    failed = [finding for finding in report.findings if finding.gates and finding.verdict is Verdict.FAIL]
-    waived = [finding for finding in report.findings if is_waived(finding)]
-    safe = _count(finding.fixable and finding.safety is Safety.SAFE for finding in failed)
-    review = _count(finding.fixable and finding.safety is Safety.REVIEW for finding in failed)
+    today = day_of(report)
+    counts: Counter[object] = Counter()
+    for finding in report.findings:
+        counts[finding.verdict if finding.verdict in _SETTLED else _sort(finding)] += 1
+        counts["gating"] += _gates_at(finding, fail_on)
+        counts["ending"] += finding.waiver is not None and is_waived(finding) and ends_soon(finding, today)
+        if finding.verdict is Verdict.FAIL and finding.gates:
+            counts[finding.severity] += 1
+            counts[finding.safety] += finding.fixable
+    failed, safe, review = counts["failed"], counts[Safety.SAFE], counts[Safety.REVIEW]
     return Totals(
         declared=report.declared,
         read=report.read,
-        passed=_count(finding.verdict is Verdict.PASS for finding in report.findings),
-        not_applicable=_count(finding.verdict is Verdict.NOT_APPLICABLE for finding in report.findings),
-        failed=len(failed),
-        failed_by=tuple(
-            (severity, _count(finding.severity is severity for finding in failed)) for severity in Severity
-        ),
-        unknown=_count(finding.gates and finding.verdict is Verdict.UNKNOWN for finding in report.findings),
-        waived=len(waived),
-        waived_ending=_count(ends_soon(finding, day_of(report)) for finding in waived),
-        known=_count(is_known(finding) for finding in report.findings),
+        passed=counts[Verdict.PASS],
+        not_applicable=counts[Verdict.NOT_APPLICABLE],
+        failed=failed,
+        failed_by=tuple((severity, counts[severity]) for severity in Severity),
+        unknown=counts["unknown"],
+        waived=counts["waived"],
+        waived_ending=counts["ending"],
+        known=counts["known"],
         safe=safe,
         review=review,
-        manual=len(failed) - safe - review,
-        gating=_count(_gates_at(finding, fail_on) for finding in report.findings),
+        manual=failed - safe - review,
+        gating=counts["gating"],
         usage=report.usage,
     )
+
+
+def _sort(finding: Finding) -> str:
+    """Return what a failure or unknown counts as."""
+    if finding.waiver is not None:
+        return "waived"
+    if finding.known:
+        return "known"
+    return "failed" if finding.verdict is Verdict.FAIL else "unknown"
 
 
 def exit_code(report: Report, fail_on: Severity = Severity.LOW) -> int:
@@ -132,10 +148,6 @@ def is_known(finding: Finding) -> bool:
 
 def _gates_at(finding: Finding, fail_on: Severity) -> bool:
     return finding.gates and finding.severity.rank >= fail_on.rank
-
-
-def _count(truths: Iterable[bool]) -> int:
-    return sum(map(bool, truths))
 
 
 def _bracket(text: str, lang: str) -> str:
