@@ -147,6 +147,25 @@ def test_what_is_no_expression_is_not_followed(text):
         parse(text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a" + ".b" * 20_000,
+        "a" + " + a" * 20_000,
+        "a" + "[*]" * 20_000,
+        "a" + "[a" * 5_000 + "]" * 5_000,
+        "(" * 20_000 + "a" + ")" * 20_000,
+        "!" * 20_000 + "a",
+        '"${' * 5_000 + "a" + '}"' * 5_000,
+        "[for a in " * 5_000 + "b" + ": a]" * 5_000,
+    ],
+    ids=lambda text: text[:4],
+)
+def test_an_expression_of_endless_depth_is_not_followed(text):
+    with pytest.raises(NotUnderstoodError):
+        parse(text)
+
+
 def test_blocks_and_attributes_have_their_lines():
     text = """\
 # A comment with a { brace and a " quote.

@@ -11,7 +11,7 @@ from typing import Any
 from auditor.model import EMPTY, Json, Text, Unread
 from auditor.scope import first_unread
 from auditor.sources.terraform_functions import INTO, PLAIN, NotEvaluatedError, text
-from auditor.sources.terraform_syntax import (
+from auditor.sources.terraform_trees import (
     Call,
     For,
     Get,

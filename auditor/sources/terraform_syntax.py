@@ -1,106 +1,35 @@
-"""Expressions of Terraform's language: from text to a tree of literals, references, templates, calls and loops."""
+"""Expressions of Terraform's language, from text to trees."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Union
 
 from auditor.model import Json
 from auditor.sources.terraform_language import NotUnderstoodError, end_of, end_of_string, heredoc
+from auditor.sources.terraform_trees import (
+    Call,
+    For,
+    Get,
+    Listing,
+    Literal,
+    Name,
+    Operation,
+    Splat,
+    Table,
+    Template,
+    Tree,
+    deep,
+)
 
 _SPACE = re.compile(r"(?:[ \t\r\n]+|#[^\n]*|//[^\n]*|/\*.*?\*/)+", re.DOTALL)
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _IDENTIFIER = re.compile(r"[^\W\d][\w-]*")
 _WORDS = {"true": True, "false": False, "null": None}
 _DEPTH = 60
+_PARTS = 150
 _BINARY = (("||",), ("&&",), ("==", "!="), ("<=", ">=", "<", ">"), ("+", "-"), ("*", "/", "%"))
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\"}
-
-
-@dataclass(frozen=True, slots=True)
-class Literal:
-    """A constant."""
-
-    value: Json
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """The first word of a reference: `var`, a resource type, the variable of a loop."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Get:
-    """An attribute or item of a value: `of.key`, `of[key]`."""
-
-    of: Tree
-    key: Tree
-
-
-@dataclass(frozen=True, slots=True)
-class Splat:
-    """Something of every item of a list: `of[*].rest`, where `rest` begins at `Name("*")`."""
-
-    of: Tree
-    rest: Tree
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """Text with expressions in it."""
-
-    parts: tuple[Tree, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A call of a function; `spread`: the last argument is a list of arguments."""
-
-    name: str
-    arguments: tuple[Tree, ...]
-    spread: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """An operator and its operands: one, two, or the three of a condition (`?`)."""
-
-    sign: str
-    operands: tuple[Tree, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A list."""
-
-    items: tuple[Tree, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """An object: pairs of a key and a value."""
-
-    pairs: tuple[tuple[Tree, Tree], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class For:
-    """A loop that makes a list (no `key`) or an object; `grouped`: equal keys gather their values."""
-
-    names: tuple[str, ...]
-    over: Tree
-    value: Tree
-    key: Tree | None = None
-    condition: Tree | None = None
-    grouped: bool = False
-
-
-Tree = Union[Literal, Name, Get, Splat, Template, Call, Operation, Listing, Table, For]
 
 
 def parse(text: str) -> Tree:
@@ -108,76 +37,12 @@ def parse(text: str) -> Tree:
     reader = _Reader(text)
     try:
         tree = reader.expression(0)
-    except (ValueError, IndexError, OverflowError) as error:
+    except (ValueError, IndexError, OverflowError, RecursionError) as error:
         # An escape or a number that means nothing.
         raise NotUnderstoodError from error
-    if reader.more():
+    if reader.more() or deep(tree, _PARTS):
         raise NotUnderstoodError
     return tree
-
-
-_LENGTHS = {"data": 3, "each": 1, "count": 1, "path": 1, "terraform": 1, "self": 1}
-
-
-def head(path: tuple[str, ...]) -> str:
-    """Return a reference as far as its block or name goes."""
-    return ".".join(path[: _LENGTHS.get(path[0], 2)])
-
-
-def heads(tree: Tree, bound: frozenset[str] = frozenset()) -> Iterator[str]:
-    """Yield what an expression refers to, as far as a block or name goes: `aws_s3_bucket.b`, `var.x`, `data.t.n`, `each`."""
-    if isinstance(tree, Name):
-        if tree.name not in bound and tree.name != "*":
-            yield tree.name
-        return
-    if isinstance(tree, Get):
-        path = _path(tree)
-        if path is not None and path[0] not in bound and path[0] != "*":
-            yield head(path)
-        elif path is None:
-            yield from heads(tree.of, bound)
-        yield from _keys(tree, bound)
-        return
-    inner = bound | frozenset(tree.names) if isinstance(tree, For) else bound
-    for part in _inside(tree):
-        yield from heads(part, inner)
-
-
-def _path(tree: Tree) -> tuple[str, ...] | None:
-    """Return the names that a chain of attributes begins with, `None` when it begins with no name."""
-    if isinstance(tree, Name):
-        return (tree.name,)
-    if not isinstance(tree, Get):
-        return None
-    before = _path(tree.of)
-    if before is None or not isinstance(tree.key, Literal) or not isinstance(tree.key.value, str):
-        return before
-    return (*before, tree.key.value)
-
-
-def _keys(tree: Tree, bound: frozenset[str]) -> Iterator[str]:
-    while isinstance(tree, Get):
-        if not isinstance(tree.key, Literal):
-            yield from heads(tree.key, bound)
-        tree = tree.of
-
-
-def _inside(tree: Tree) -> Iterator[Tree]:
-    if isinstance(tree, Splat):
-        yield from (tree.of, tree.rest)
-    elif isinstance(tree, Template):
-        yield from tree.parts
-    elif isinstance(tree, Call):
-        yield from tree.arguments
-    elif isinstance(tree, Operation):
-        yield from tree.operands
-    elif isinstance(tree, Listing):
-        yield from tree.items
-    elif isinstance(tree, Table):
-        for pair in tree.pairs:
-            yield from pair
-    elif isinstance(tree, For):
-        yield from (part for part in (tree.over, tree.value, tree.key, tree.condition) if part is not None)
 
 
 class _Reader:
@@ -222,18 +87,20 @@ class _Reader:
         return self._postfix(self._primary(depth + 1), depth)
 
     def _postfix(self, tree: Tree, depth: int) -> Tree:
+        if depth > _DEPTH:
+            raise NotUnderstoodError
         while True:
             if self.text.startswith("...", self.at):
                 return tree
             if self._take("."):
                 if self._take("*"):
-                    return Splat(tree, self._postfix(Name("*"), depth))
+                    return Splat(tree, self._postfix(Name("*"), depth + 1))
                 tree = Get(tree, Literal(self._step()))
             elif self.text[self.at : self.at + 1] == "[":
                 self.at += 1
                 if self._take("*"):
                     self._need("]")
-                    return Splat(tree, self._postfix(Name("*"), depth))
+                    return Splat(tree, self._postfix(Name("*"), depth + 1))
                 key = self.expression(depth + 1)
                 self._need("]")
                 tree = Get(tree, key)

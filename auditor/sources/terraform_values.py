@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
 from auditor.kinds.parts import Part, lifted
+from auditor.kinds.planned import LATER
 from auditor.kinds.terraform import KIND_OF
 from auditor.model import EMPTY, Account, Json, Text, Unread
-from auditor.sources.terraform_configuration import Evaluator
+from auditor.sources.terraform_arguments import Evaluator
 from auditor.sources.terraform_documents import document
 from auditor.sources.terraform_names import IDENTITIES, filled, stand_in
+from auditor.sources.terraform_overlay import block_of, heads, is_expression, overlaid, same, without_nulls
 from auditor.sources.terraform_plan import Instance
-from auditor.sources.terraform_references import Key, Step, Target, specific, steps, targets
-from auditor.sources.terraform_syntax import head
+from auditor.sources.terraform_references import Key, Step, Target, specific, targets
 from auditor.sources.terraform_world import World
-
-LATER = "KnownAfterApply"
 
 # Attributes that hold one whole name, ARN or document: a reference alone in one of them is its value. Elsewhere it may be a
 # part of a longer text, which a plan does not tell (`"${aws_s3_bucket.b.arn}/*"` looks like `aws_s3_bucket.b.arn`).
@@ -36,12 +34,6 @@ _ARNS = frozenset(
     }
 )  # fmt: skip
 _ROLE_ARNS = frozenset({"aws_s3_bucket", "aws_s3_bucket_replication_configuration", "aws_lambda_function"})
-_SETS = frozenset(
-    {
-        "rules", "replica", "inline_policy", "grant", "transition", "noncurrent_version_transition", "principals",
-        "not_principals", "condition",
-    }
-)  # fmt: skip
 _DOCUMENTS = frozenset({"policy", "assume_role_policy"})
 _JSON = frozenset({"json", "minified_json", "policy", "assume_role_policy"})
 _OWN_NAMES = {"aws_s3_bucket": "bucket", "aws_lambda_function": "function_name"}
@@ -184,7 +176,7 @@ class View:
         """Tell whether the files have the attribute as the plan was made from it: with the same references."""
         assert self.world.configuration is not None
         written = self.world.configuration.heads(instance, name)
-        return written is None or written == frozenset(_heads(expression))
+        return written is None or written == frozenset(heads(expression))
 
     def _configured(self, instance: Instance) -> Mapping[str, Json] | None:
         """Return what the configuration's own files give to an instance."""
@@ -196,7 +188,7 @@ class View:
                 made = Evaluator(self.world.configuration, plan, self.world.by_block, self)
                 self._evaluators[plan.file] = made
             made_of = self._evaluators[plan.file].arguments(instance)
-            if made_of is not None and all(_same(instance, name, value) for name, value in made_of.items()):
+            if made_of is not None and all(same(instance, name, value) for name, value in made_of.items()):
                 self._arguments[instance] = made_of
         return self._arguments[instance]
 
@@ -254,13 +246,13 @@ class View:
             return {name: self._member(instance, (*path, name), inner, expression) for name, inner in value.items()}
         if isinstance(value, list):
             return [
-                self._filled(instance, (*path, Key(index)), inner, _block_of(expression, index, value, _last(path)))
+                self._filled(instance, (*path, Key(index)), inner, block_of(expression, index, value, _last(path)))
                 for index, inner in enumerate(value)
             ]
         return value
 
     def _member(self, instance: Instance, path: tuple[Step, ...], value: Json, expression: Json) -> Json:
-        block = expression if isinstance(expression, Mapping) and not _is_expression(expression) else None
+        block = expression if isinstance(expression, Mapping) and not is_expression(expression) else None
         inner = block.get(str(path[-1])) if block is not None else None
         if isinstance(value, Unread) and value.reason == LATER and block is not None and inner is None:
             # The block stands in the configuration without this: the provider fills it in.
@@ -315,7 +307,7 @@ class View:
     def _placed(self, instance: Instance, value: Json, path: tuple[Step, ...]) -> Part:
         place = self.world.place(instance, path)
         if self.world.configuration is None:
-            return lifted(_without_nulls(value), place)
+            return lifted(without_nulls(value), place)
         if isinstance(value, Mapping):
             made = {
                 str(name): self._placed(instance, inner, (*path, str(name)))
@@ -326,78 +318,6 @@ class View:
         if isinstance(value, list):
             return Part([self._placed(instance, one, (*path, Key(index))) for index, one in enumerate(value)], place)
         return Part(value, place)
-
-
-def overlaid(value: Json, written: Json, name: str = "") -> Json:
-    """Return a plan's value with what it does not know yet as the configuration's own expressions tell it."""
-    if isinstance(value, Unread):
-        known = value.reason == LATER and written is not None
-        return written if known and not (isinstance(written, Unread) and written.reason != "Sensitive") else value
-    if isinstance(value, Mapping) and isinstance(written, Mapping):
-        return {key: overlaid(part, written.get(key), str(key)) for key, part in value.items()}
-    if isinstance(value, list) and isinstance(written, list) and len(value) == len(written):
-        if not any(isinstance(one, Mapping | list) for one in value):
-            known_items = [one for one in value if not isinstance(one, Unread)]
-            return written if all(one in written for one in known_items) else value
-        return [overlaid(one, _written(index, one, written, name), name) for index, one in enumerate(value)]
-    return value
-
-
-def _heads(expression: Json) -> Iterator[str]:
-    """Yield what an expression of the plan's configuration refers to, as far as a block or name goes."""
-    if isinstance(expression, Mapping):
-        for reference in specific(expression.get("references")):
-            path = tuple(one for one in steps(reference) if isinstance(one, str))
-            if path:
-                yield head(path)
-        for name, inner in expression.items():
-            if name != "references":
-                yield from _heads(inner)
-    elif isinstance(expression, list):
-        for inner in expression:
-            yield from _heads(inner)
-
-
-def _same(instance: Instance, name: str, written: Json) -> bool:
-    """Tell whether what the files give to an attribute is what the plan has, as far as both are known."""
-    return not instance.known(name) or name not in instance.values or _fits(written, instance.values[name])
-
-
-def _written(index: int, value: Json, written: list[Json], name: str) -> Json:
-    """Return the written block that a block of the plan comes from: Terraform keeps some as sets, in another order."""
-    if name not in _SETS:
-        return written[index] if _fits(written[index], value) else None
-    alike = [one for one in written if _fits(one, value)]
-    return alike[0] if alike and all(one == alike[0] for one in alike) else None
-
-
-def _fits(written: Json, value: Json) -> bool:
-    """Tell whether what is written may be what the plan has: all that both tell is the same."""
-    if isinstance(written, Unread) or isinstance(value, Unread) or written is None or value in (None, ""):
-        return True
-    if isinstance(written, Mapping) and isinstance(value, Mapping):
-        return all(_fits(part, value.get(key)) for key, part in written.items())
-    if isinstance(written, list) and isinstance(value, list):
-        return len(written) == len(value) and all(any(_fits(one, two) for two in value) for one in written)
-    if isinstance(written, Mapping | list) or isinstance(value, Mapping | list):
-        return False
-    return str(written).lower() == str(value).lower() or _parsed(written) == _parsed(value) != ""
-
-
-def _parsed(value: Json) -> Json:
-    """Return what a text of JSON holds, an empty text for any other value."""
-    if not isinstance(value, str) or value[:1] not in "{[":
-        return ""
-    try:
-        return json.loads(value)
-    except (ValueError, RecursionError):
-        return ""
-
-
-def _without_nulls(value: Json) -> Json:
-    if isinstance(value, dict):
-        return {name: _without_nulls(part) for name, part in value.items() if part is not None}
-    return [_without_nulls(one) for one in value] if isinstance(value, list) else value
 
 
 def _inside(value: Json, step: str | int) -> Json:
@@ -420,39 +340,3 @@ def _wants_arn(path: tuple[Step, ...], kind: str) -> bool:
     if names[-1] in _ARNS:
         return not (names[-1] == "destination" and len(names) == 1)
     return names[-2:] == ["destination", "bucket"] or (names[-1] == "role" and kind in _ROLE_ARNS)
-
-
-def _is_expression(value: Mapping[str, Json]) -> bool:
-    return "references" in value or "constant_value" in value
-
-
-def _block_of(expression: Json, index: int, values: list[Json], name: str) -> Json:
-    """Return the expressions of one of several blocks, `None` when they cannot be told apart.
-
-    Blocks that Terraform keeps as a set stand in another order than in the configuration: what both tell must agree.
-    """
-    if isinstance(expression, Mapping):
-        # One attribute for the whole list: alone in it, an item is the whole expression.
-        return expression if len(values) == 1 or not _is_expression(expression) else None
-    if not isinstance(expression, list) or len(expression) != len(values):
-        return None
-    if name not in _SETS:
-        return expression[index]
-    alike = [block for block in expression if _agrees(block, values[index])]
-    return alike[0] if alike and all(block == alike[0] for block in alike) else None
-
-
-def _agrees(block: Json, value: Json) -> bool:
-    """Tell whether the constants of a block are those that the plan has."""
-    if isinstance(block, Mapping) and "constant_value" in block:
-        said = block["constant_value"]
-        return isinstance(value, Unread) or value in (None, "") or str(value).lower() == str(said).lower()
-    if isinstance(block, Mapping) and isinstance(value, Mapping):
-        return all(_agrees(inner, value.get(name)) for name, inner in block.items() if not _is_reference(inner))
-    if isinstance(block, list) and isinstance(value, list):
-        return len(block) == len(value) and all(_agrees(one, two) for one, two in zip(block, value, strict=True))
-    return True
-
-
-def _is_reference(value: Json) -> bool:
-    return isinstance(value, Mapping) and "references" in value
