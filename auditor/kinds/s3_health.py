@@ -210,7 +210,8 @@ HEALTH = facets(
     Facet(
         "ObjectSample",
         _read_sample,
-        ("s3:ListBucketVersions", "s3:GetObject", "s3:GetObjectVersion"),
+        # A version is always named, for which s3:GetObject is not asked.
+        ("s3:ListBucketVersions", "s3:GetObjectVersion"),
         Shape("own", fields={"Sampled": "integer", "Truncated": "boolean", "Objects": [_OBJECT]}),
         ("s3:ListObjectVersions", "s3:HeadObject"),
         doc=Text(
