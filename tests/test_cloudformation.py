@@ -61,7 +61,11 @@ def found(made, route):
 def agrees(value, wanted):
     """Compare a value, which may be unread, with what a case expects."""
     if isinstance(wanted, dict) and "unread" in wanted:
-        return isinstance(value, Unread) and value.reason == wanted["unread"] and wanted.get("says", "") in str(value.detail)
+        return (
+            isinstance(value, Unread)
+            and value.reason == wanted["unread"]
+            and wanted.get("says", "") in str(value.detail)
+        )
     if isinstance(wanted, dict) and isinstance(value, dict):
         return wanted.keys() == value.keys() and all(agrees(value[key], part) for key, part in wanted.items())
     return value == wanted and type(value) is type(wanted)

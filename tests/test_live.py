@@ -324,7 +324,7 @@ def test_a_saved_snapshot_can_stand_for_aws(snapshot, tmp_path):
     assert found.resources["source_bucket"].facets["Versioning"] == {"Status": "Enabled"}
     assert found.resources["source_bucket"].unread["Acl"].permission == "s3:GetBucketAcl"
     assert found.resources["table"].unread["Description"].reason == "NotInSnapshot"
-    assert "my-table" in found.resources["table"].unread["Description"].detail
+    assert "my-table" in str(found.resources["table"].unread["Description"].detail)
     assert "Description" not in found.resources["table"].facets
 
 

@@ -39,7 +39,10 @@ def must_make_sense(operation_model: Any, response_dict: Mapping[str, Any], **_:
 
 def plain(value: Any) -> Json:
     """Return an answer as JSON: dates as ISO 8601 in UTC ending in Z, bytes as text, every mapping a `dict`."""
-    if value is None or isinstance(value, str | bool | int | float):
+    if isinstance(value, str):
+        # No file could hold half of a surrogate pair, which JSON's escapes allow.
+        return value if value.isascii() else value.encode("utf-8", "replace").decode()
+    if value is None or isinstance(value, bool | int | float):
         return value
     if isinstance(value, Mapping):
         return {str(name): plain(part) for name, part in value.items()}

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from urllib.parse import unquote
 
 from auditor.errors import Refused
 from auditor.model import Json, Unread
 
+# An escape that may be half of a pair, and a half that stands alone: no file could hold it.
+_HALF = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
+_HALVES = re.compile(r"[\ud800-\udfff]")
 _LISTS = ("Action", "NotAction", "Resource", "NotResource")
 # AWS evaluates the two alike, and Lambda writes one where IAM's examples show the other:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
@@ -34,6 +38,8 @@ def parsed(text: Json, what: str) -> Json:
         raise Refused("Malformed", f"{what} cannot be read: {reason}.") from None
     if not isinstance(document, dict):
         raise Refused("Malformed", f"{what} cannot be read: it is not a JSON object.")
+    if isinstance(text, str) and _HALF.search(text) and _HALVES.search(json.dumps(document, ensure_ascii=False)):
+        raise Refused("Malformed", f"{what} cannot be read: it holds half of a surrogate pair.")
     return document
 
 

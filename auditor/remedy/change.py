@@ -55,7 +55,7 @@ def _part(document: Mapping[str, Json] | None, name: str) -> str:
 
 def digest_of(value: Json) -> str:
     """Return the SHA-256 of a JSON value, as 64 hex digits, whatever the order of its keys."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()
+    return hashlib.sha256(canonical(value).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

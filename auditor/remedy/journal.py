@@ -7,41 +7,26 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from auditor.errors import Mistake, Place, SourceError, UsageError
+from auditor.errors import UsageError
 from auditor.model import Json
+from auditor.remedy.chain import BEGINNING, VERSION, Entry, broken, lines, parsed, vet
 from auditor.remedy.change import Change, Plan, digest_of
 from auditor.remedy.saved import dump, restored
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-VERSION = "journal-v1"
-
 _RUN = re.compile(r"^\d{8}T\d{12}Z-[0-9a-f]{8}$")
-_BEGINNING = "0" * 64
 _LAST_LINE = 4_096
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line: its number, when it was written, what it tells of, and what it says."""
-
-    seq: int
-    at: str
-    event: str
-    data: Mapping[str, Json]
-
-    @property
-    def change(self) -> str:
-        """Return the id of the change that the line tells of, or an empty string."""
-        return str(self.data.get("change", ""))
+# What a plan raises that has the right digests and the wrong shape.
+_MISSHAPEN = (KeyError, TypeError, ValueError, AttributeError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +160,7 @@ def begin(plan: Plan, state_dir: Path | None = None) -> Journal:
     except OSError as error:
         sentence = f"{path}: the journal cannot be created: {(error.strerror or 'unknown error').lower()}."
         raise UsageError(sentence, "Name a writable folder with --state-dir, or set XDG_STATE_HOME.") from None
-    journal = Journal(path, handle, (), _BEGINNING, fresh_line=True)
+    journal = Journal(path, handle, (), BEGINNING, fresh_line=True)
     journal.write("begin", version=VERSION, run=name, plan=dump(plan))
     return journal
 
@@ -190,7 +175,7 @@ def reopen(run: Run) -> Journal:
     handle = os.open(run.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
     try:
         _lock(handle, run.path)
-        entries, last, whole = _lines(run.path)
+        entries, last, whole = lines(run.path)
     except BaseException:
         os.close(handle)
         raise
@@ -205,7 +190,8 @@ def runs(state_dir: Path | None = None) -> tuple[Run, ...]:
 def find(name: str, state_dir: Path | None = None) -> Run:
     """Return the run of an id, or of the beginning of one. Raises `UsageError`.
 
-    `last` is the newest run that wrote something and was not rolled back; the newest of all when there is none.
+    `last` is the newest run that wrote something and was not rolled back; the newest of all when there is none. Every
+    line of the run's journal has its shape: `SourceError` is raised for any other.
     """
     place = folder(state_dir)
     known = [path.stem for path in _journals(place)]
@@ -217,7 +203,7 @@ def find(name: str, state_dir: Path | None = None) -> Run:
     if len(chosen) != 1:
         what = "is no run" if not chosen else f"may be any of {len(chosen)} runs"
         raise UsageError(f"`{name}` {what} in {place}.", "`auditor runs` lists them.")
-    run = _read(place / f"{chosen[0]}.jsonl")
+    run = _read(place / f"{chosen[0]}.jsonl", whole=True)
     if run is None:
         raise UsageError(f"The run {chosen[0]} ended before its plan was on the disk; nothing was written to AWS.")
     return run
@@ -241,69 +227,25 @@ def _ended(path: Path) -> bool:
     """Tell whether the last line of a journal ends a run; such a line is short."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _LAST_LINE))
-        body = _parsed(file.read().rstrip(b"\n").rpartition(b"\n")[2])
+        body = parsed(file.read().rstrip(b"\n").rpartition(b"\n")[2])
     return body is not None and body["event"] in {"end", "rollback_end"}
 
 
-def _read(path: Path) -> Run | None:
-    """Return the run of a file; `None` when not even its first line is whole."""
-    entries, _, whole = _lines(path)
+def _read(path: Path, *, whole: bool = False) -> Run | None:
+    """Return the run of a file; `None` when not even its first line is whole. `whole`: look at the shape of all of it."""
+    entries, _, ended = lines(path)
     if not entries:
         return None
+    if whole:
+        vet(path)
     first = entries[0].data
     if entries[0].event != "begin" or first.get("version") != VERSION or first.get("run") != path.stem:
-        raise _broken(path, 1, f"it does not begin a {VERSION} of this run")
-    return Run(path.stem, path, restored(first["plan"], shown=False), entries, not whole, _is_locked(path))
-
-
-def _lines(path: Path) -> tuple[tuple[Entry, ...], str, bool]:
-    """Return the lines, the last digest, and whether the file ends with a whole line.
-
-    A process that is killed while it writes leaves a torn last line, which says nothing: it was not yet on the disk
-    when the call it speaks of would have left. A torn line may stand before lines that were added later; any other
-    line that is not exactly as it was written raises `SourceError`.
-    """
-    entries: list[Entry] = []
-    last = _BEGINNING
-    content = path.read_bytes()
-    pieces = content.split(b"\n")
-    for number, piece in enumerate(pieces, 1):
-        if not piece:
-            continue
-        body = _parsed(piece)
-        if body is None:
-            follower = next((one for one in pieces[number:] if one), None)
-            if follower is not None and _follows(follower, last) is None:
-                raise _broken(path, number, "a line was damaged")
-            continue
-        if _follows(piece, last) is None or body["seq"] != len(entries):
-            raise _broken(path, number, "a line was changed, added or taken out")
-        last = body["digest"]
-        kept = {key: value for key, value in body.items() if key not in {"seq", "at", "event", "previous", "digest"}}
-        entries.append(Entry(body["seq"], body["at"], body["event"], kept))
-    return tuple(entries), last, not content or content.endswith(b"\n")
-
-
-def _parsed(piece: bytes) -> Mapping[str, Json] | None:
+        raise broken(path, 1, f"it does not begin a {VERSION} of this run")
     try:
-        body = json.loads(piece)
-    except ValueError:
-        return None
-    return body if isinstance(body, dict) and {"seq", "at", "event", "previous", "digest"} <= set(body) else None
-
-
-def _follows(piece: bytes, last: str) -> Mapping[str, Json] | None:
-    """Return a line's content when its digest is right and names the line before it."""
-    body = _parsed(piece)
-    if body is None or body["previous"] != last:
-        return None
-    bare = {key: value for key, value in body.items() if key != "digest"}
-    return body if digest_of(bare) == body["digest"] else None
-
-
-def _broken(path: Path, line: int, what: str) -> SourceError:
-    hint = "Nothing is done with such a journal: compare it with a copy, mend by hand, and move the file away."
-    return SourceError([Mistake(Place(str(path), line), f"The journal is not as it was written: {what}.", hint)])
+        plan = restored(first["plan"], shown=False)
+    except _MISSHAPEN:
+        raise broken(path, 1, "its plan is not what a plan is") from None
+    return Run(path.stem, path, plan, entries, not ended, _is_locked(path))
 
 
 def _write_whole(handle: int, content: bytes) -> None:

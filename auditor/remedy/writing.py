@@ -12,8 +12,9 @@ from typing import Protocol
 from auditor.errors import Refused
 from auditor.kinds.facet import Ask, Call
 from auditor.model import Account, Json, Text
+from auditor.remedy.chain import Entry
 from auditor.remedy.change import Change, between, same
-from auditor.remedy.journal import Entry, Journal
+from auditor.remedy.journal import Journal
 
 _LACKS = Text("AWS's answer for {} lacks {}.", "{} に対する AWS の応答に {} がありません。")
 LOST = frozenset({"Timeout", "Unreachable", "ConnectionClosed", "Malformed"})

@@ -25,7 +25,7 @@ def case_mistakes(draft: Draft) -> Iterator[Mistake]:
     for index, case in enumerate(tests):
         if isinstance(case, Mapping):
             yield from _case(draft, case, ("tests", index))
-    expected = {case.get("expect") for case in tests if isinstance(case, Mapping)}
+    expected = [case.get("expect") for case in tests if isinstance(case, Mapping)]
     for verdict in (Verdict.PASS, Verdict.FAIL, Verdict.UNKNOWN):
         if verdict.value not in expected:
             yield draft.at_key(("tests",), f"No test expects {verdict.value}.", "Add at least one case for it.")
