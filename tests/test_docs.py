@@ -10,6 +10,7 @@ from auditor.docs.page import permissions
 from auditor.docs.reference import form
 from auditor.files import parse_yaml
 from auditor.model import NODES, Safety, Verdict
+from auditor.render.words import severity_word
 from auditor.rulebook import load, read
 
 RULES = load(vet=False)
@@ -32,7 +33,7 @@ def test_a_page_has_every_part_in_its_order(rule, lang):
     found = [one for one in headings(text) if one in HEADINGS[lang]]
     assert found == [one for one in HEADINGS[lang] if rule.references or one not in {"References", "参考資料"}]
     assert f"`{rule.id}`" in text
-    assert rule.severity.value in text
+    assert f"**{severity_word(rule.severity, lang)}**" in text
     for check in re.findall(r"\*\*([a-z_]+)\*\*", text):
         assert check
     assert all(f"<{link}>" in text for link in rule.references)

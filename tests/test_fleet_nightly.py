@@ -116,7 +116,7 @@ def test_a_night_that_could_read_nothing_is_not_silent(night):
 
 def test_the_message_speaks_japanese(night):
     ((title, body),) = night(report(1, finding(FAIL)), lang="ja")
-    assert title == "auditor: 新規 1 件"
+    assert title == "auditor の監査結果: 新規 1 件"
     assert "PITR が有効である" in body
 
 

@@ -9,6 +9,17 @@ _FOR_MEMBERS = frozenset({"DescribeOrganization", "ListDelegatedAdministrators"}
 _DENIED = "You don't have permissions to access this resource."
 
 
+def forget() -> None:
+    """Forget at a reset who belonged to whom, too; moto keeps that."""
+    from moto.organizations.models import OrganizationsBackendDict
+
+    def clear(self: Any) -> None:
+        dict.clear(self)
+        self.master_accounts.clear()
+
+    setattr(OrganizationsBackendDict, "clear", clear)  # noqa: B010 - a method that moto's class does not have
+
+
 def install() -> None:
     """Give member accounts the organisation's answers, or AWS's refusal."""
     from moto.organizations.responses import OrganizationsResponse
@@ -29,4 +40,4 @@ def _backend(self: Any) -> Any:
     return whole
 
 
-REPAIRS = (install,)
+REPAIRS = (forget, install)

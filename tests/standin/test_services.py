@@ -237,3 +237,16 @@ def test_service_control_policies(clients):
 )
 def test_what_is_missing_says_so(clients, refused, service, method, params):
     assert refused(getattr(clients(service), method), **params) == "NotImplemented"
+
+
+def test_a_reset_forgets_who_belonged_to_an_organisation(clients, standin):
+    organizations = clients("organizations", "444455556666")
+    organizations.create_organization(FeatureSet="ALL")
+    made = organizations.create_account(AccountName="lake", Email="lake@example.com")["CreateAccountStatus"]
+    member = clients("organizations", made["AccountId"])
+    assert member.describe_organization()["Organization"]["MasterAccountId"] == "444455556666"
+    standin.reset()
+    with pytest.raises(member.exceptions.AWSOrganizationsNotInUseException):
+        member.describe_organization()
+    made = member.create_organization(FeatureSet="ALL")["Organization"]
+    assert made["MasterAccountId"] not in {"", "444455556666"}
