@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from auditor.kinds import defaults
 from auditor.kinds.declared import ONLY_LIVE, Attached, Declared, Spelling, several
+from auditor.kinds.names import function_of
 from auditor.kinds.parts import Part, each, flag, lifted, members, same, text, whole
-from auditor.model import Json, Text, Unread
+from auditor.model import Text, Unread
 
 PERMISSION = "AWS::Lambda::Permission"
 INVOKE_CONFIG = "AWS::Lambda::EventInvokeConfig"
@@ -20,20 +22,6 @@ _CONFIGURED = {
     **same("TracingConfig", spell=members(same("Mode"))),
     **same("DeadLetterConfig", spell=members(same("TargetArn"))),
 }
-# https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
-_DEFAULTS: Json = {
-    "PackageType": "Zip",
-    "Timeout": 3,
-    "MemorySize": 128,
-    "Architectures": ["x86_64"],
-    "EphemeralStorage": {"Size": 512},
-    "TracingConfig": {"Mode": "PassThrough"},
-    "Version": "$LATEST",
-}
-_KNOWN_LATER = (
-    *("CodeSize", "LastModified", "CodeSha256", "RevisionId", "Layers", "SnapStart", "VpcConfig", "FileSystemConfigs"),
-    *("LoggingConfig", "RuntimeVersionConfig", "ImageConfigResponse", "LastUpdateStatusReason", "StateReason"),
-)
 # The conditions that Lambda makes of a permission's fields, as GetPolicy tells them:
 # https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html
 _CONDITIONS = {
@@ -45,24 +33,16 @@ _CONDITIONS = {
 }
 
 
-def named(name: str) -> tuple[str, str]:
-    """Return the bare name and the qualifier (empty: none) of a function's name, partial ARN or ARN."""
-    parts = name.split(":")
-    if "function" in parts[:-1]:
-        parts = parts[parts.index("function") + 1 :]
-    return parts[0], parts[1] if len(parts) > 1 else ""
-
-
 def _configuration(declared: Declared) -> Part:
     place = declared.place
     made = {
-        "FunctionName": Part(named(declared.target.id)[0], place),
+        "FunctionName": Part(function_of(declared.target.id)[0], place),
         "FunctionArn": Part(declared.arn, place),
         # A stack is complete only when its functions can be invoked.
         "State": Part("Active", place),
         "LastUpdateStatus": Part("Successful", place),
-        **{name: Part(ONLY_LIVE, place) for name in _KNOWN_LATER},
-        **{name: lifted(value, place) for name, value in _DEFAULTS.items()},
+        **{name: Part(ONLY_LIVE, place) for name in defaults.FUNCTION_LIVE},
+        **{name: lifted(value, place) for name, value in defaults.FUNCTION.items()},
     }
     for name, (api, spell) in _CONFIGURED.items():
         if (part := declared.read(name)) is not None:
@@ -71,7 +51,7 @@ def _configuration(declared: Declared) -> Part:
 
 
 def _qualifier(declared: Declared) -> str:
-    return named(declared.target.id)[1] or declared.target.settings.get("qualifier", "")
+    return function_of(declared.target.id)[1] or declared.target.settings.get("qualifier", "")
 
 
 def _policy(declared: Declared) -> Part | Unread | None:
@@ -97,7 +77,7 @@ def _statement(declared: Declared, attached: Attached) -> Iterator[Part]:
     if function is None or not isinstance(function.value, str):
         yield Part((function and function.unread) or Unread("Malformed"), attached.place)
         return
-    if named(function.value)[1] != _qualifier(declared):
+    if function_of(function.value)[1] != _qualifier(declared):
         return
     made = {
         "Sid": Part(attached.id, attached.place),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from auditor.kinds import defaults
 from auditor.kinds.declared import ONLY_LIVE, Attached, several
 from auditor.kinds.names import function_of
 from auditor.kinds.parts import Part, each, flag, lifted, text, whole
 from auditor.kinds.planned import Planned, Spelling, empty, fields, given, not_in_plan, one
-from auditor.model import Json, Text, Unread
+from auditor.model import Text, Unread
 
 PERMISSION = "aws_lambda_permission"
 INVOKE_CONFIG = "aws_lambda_function_event_invoke_config"
@@ -27,20 +28,6 @@ _CONFIGURED = {
     "tracing_config": ("TracingConfig", fields({"mode": ("Mode", text)})),
     "dead_letter_config": ("DeadLetterConfig", fields({"target_arn": ("TargetArn", text)})),
 }
-# https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
-_DEFAULTS: Json = {
-    "PackageType": "Zip",
-    "Timeout": 3,
-    "MemorySize": 128,
-    "Architectures": ["x86_64"],
-    "EphemeralStorage": {"Size": 512},
-    "TracingConfig": {"Mode": "PassThrough"},
-    "Version": "$LATEST",
-}
-_KNOWN_LATER = (
-    *("CodeSize", "LastModified", "CodeSha256", "RevisionId", "Layers", "SnapStart", "VpcConfig", "FileSystemConfigs"),
-    *("LoggingConfig", "RuntimeVersionConfig", "ImageConfigResponse", "LastUpdateStatusReason", "StateReason"),
-)
 # The conditions that Lambda makes of a permission's fields, as GetPolicy tells them:
 # https://docs.aws.amazon.com/lambda/latest/api/API_AddPermission.html
 _CONDITIONS = {
@@ -62,8 +49,8 @@ def _configuration(planned: Planned) -> Part | Unread:
         # Terraform waits until its functions can be invoked.
         "State": Part("Active", place),
         "LastUpdateStatus": Part("Successful", place),
-        **{name: Part(ONLY_LIVE, place) for name in _KNOWN_LATER},
-        **{name: lifted(value, place) for name, value in _DEFAULTS.items()},
+        **{name: Part(ONLY_LIVE, place) for name in defaults.FUNCTION_LIVE},
+        **{name: lifted(value, place) for name, value in defaults.FUNCTION.items()},
     }
     for name, (api, spell) in _CONFIGURED.items():
         if (part := given(planned, name)) is not None and not empty(part):

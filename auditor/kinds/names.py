@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from auditor.kinds.facet import Target
-from auditor.model import Json
+from auditor.model import Json, Node
 
 
 def arn(target: Target, service: str, resource: str, *, regional: bool = True) -> str:
@@ -41,3 +41,25 @@ def function_of(name: str) -> tuple[str, str]:
     if "function" in parts[:-1]:
         parts = parts[parts.index("function") + 1 :]
     return parts[0], parts[1] if len(parts) > 1 else ""
+
+
+def bare(kind: str, said: str) -> str:
+    """Return the name that a reference to a resource of a kind holds: a name, an ARN, an id or a queue's URL."""
+    if kind == "lambda.function":
+        return function_of(said)[0]
+    if kind == "sqs.queue" and said.startswith("https://"):
+        return said.rpartition("/")[2]
+    if is_arn(said):
+        said = resource_of(said).removeprefix("table/").removeprefix("key/").removeprefix("rule/")
+    return said.rpartition("/")[2] if kind == "iam.role" else said
+
+
+def wanted_name(node: Node) -> str:
+    """Return the name by which a template's resource for a node is looked for; empty when the pipeline declares none."""
+    if not node.id:
+        return ""
+    name = bare(node.kind, node.id)
+    if node.kind == "events.rule" and "/" not in name:
+        bus = node.settings.get("bus", "default").rpartition("event-bus/")[2]
+        return name if bus == "default" else f"{bus}/{name}"
+    return name.lower() if node.kind == "glue.table" else name

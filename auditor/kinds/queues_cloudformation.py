@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from auditor.kinds import defaults
 from auditor.kinds.declared import ONLY_LIVE, Declared, Spelling, outside
 from auditor.kinds.message_keys_cloudformation import key
 from auditor.kinds.organizations import RCP
@@ -25,26 +26,12 @@ _RENAMED = {
 }
 _FLAGS = ("FifoQueue", "ContentBasedDeduplication")
 _DOCUMENTS = ("RedrivePolicy", "RedriveAllowPolicy")
-# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
-_DEFAULTS = {
-    "VisibilityTimeout": "30",
-    "MessageRetentionPeriod": "345600",
-    "DelaySeconds": "0",
-    "ReceiveMessageWaitTimeSeconds": "0",
-}
-_KNOWN_LATER = (
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible",
-    "ApproximateNumberOfMessagesDelayed",
-    "CreatedTimestamp",
-    "LastModifiedTimestamp",
-)
 
 
 def _attributes(declared: Declared) -> Part:
     place = declared.place
-    made = {name: Part(value, place) for name, value in _DEFAULTS.items()}
-    made |= {name: Part(ONLY_LIVE, place) for name in _KNOWN_LATER}
+    made = {name: Part(value, place) for name, value in defaults.QUEUE.items()}
+    made |= {name: Part(ONLY_LIVE, place) for name in defaults.QUEUE_LIVE}
     made["QueueArn"] = Part(declared.arn, place)
     for name, api in _RENAMED.items():
         if (part := declared.read(name)) is not None:

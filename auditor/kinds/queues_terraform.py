@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from auditor.kinds import defaults
 from auditor.kinds.declared import ONLY_LIVE
 from auditor.kinds.message_keys_terraform import key
 from auditor.kinds.organizations import RCP
@@ -26,28 +27,14 @@ _RENAMED = {
     "redrive_allow_policy": "RedriveAllowPolicy",
 }
 _FLAGS = {"fifo_queue": "FifoQueue", "content_based_deduplication": "ContentBasedDeduplication"}
-# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
-_DEFAULTS = {
-    "VisibilityTimeout": "30",
-    "MessageRetentionPeriod": "345600",
-    "DelaySeconds": "0",
-    "ReceiveMessageWaitTimeSeconds": "0",
-}
-_KNOWN_LATER = (
-    "ApproximateNumberOfMessages",
-    "ApproximateNumberOfMessagesNotVisible",
-    "ApproximateNumberOfMessagesDelayed",
-    "CreatedTimestamp",
-    "LastModifiedTimestamp",
-)
 
 
 def _attributes(planned: Planned) -> Part | Unread:
     if not planned.covered:
         return not_in_plan(planned, "aws_sqs_queue")
     place = planned.place
-    made = {name: Part(value, place) for name, value in _DEFAULTS.items()}
-    made |= {name: Part(ONLY_LIVE, place) for name in _KNOWN_LATER}
+    made = {name: Part(value, place) for name, value in defaults.QUEUE.items()}
+    made |= {name: Part(ONLY_LIVE, place) for name in defaults.QUEUE_LIVE}
     made["QueueArn"] = Part(planned.arn, place)
     for name, api in _RENAMED.items():
         if (part := given(planned, name)) is not None and not empty(part):

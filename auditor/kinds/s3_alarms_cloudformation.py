@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from auditor.kinds.declared import ONLY_LIVE, Attached, Declared
-from auditor.kinds.parts import Part, as_it_is, each, flag, lifted, members, plain, same, text, whole
-from auditor.kinds.s3_health import watches
+from auditor.kinds.parts import Part, as_it_is, each, flag, members, same, text, whole
+from auditor.kinds.s3_alarms_declared import watching
 from auditor.model import Text, Unread
-from auditor.scope import first_unread
 
 ALARM = "AWS::CloudWatch::Alarm"
 _ROWS = {
@@ -28,21 +27,7 @@ _ELSEWHERE = Unread(
 
 def failure_alarms(declared: Declared) -> Part | Unread:
     """Return the alarms of the template that watch the bucket; others may exist outside of it."""
-    alarms = [_alarm(one) for one in declared.attached(ALARM)]
-    mine = [found for one in alarms if (found := _mine(one, declared.target.id)) is not None]
-    if not mine:
-        return _ELSEWHERE
-    return Part([*mine, lifted(_ELSEWHERE, declared.place)], declared.place)
-
-
-def _mine(alarm: Part, bucket: str) -> Part | None:
-    """Return an alarm that watches the bucket, or why that cannot be told."""
-    document = plain(alarm)
-    for name in ("Namespace", "MetricName", "Dimensions", "Metrics"):
-        hit = first_unread(document if alarm.unread else document.get(name))
-        if hit is not None:
-            return Part(hit[1], alarm.place)
-    return alarm if watches(document, bucket) else None
+    return watching((_alarm(one) for one in declared.attached(ALARM)), declared.target.id, _ELSEWHERE, declared.place)
 
 
 def _alarm(one: Attached) -> Part:

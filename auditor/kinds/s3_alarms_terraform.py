@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from auditor.kinds.declared import ONLY_LIVE, Attached
-from auditor.kinds.parts import Part, as_it_is, each, flag, lifted, malformed, plain, text, whole
+from auditor.kinds.parts import Part, as_it_is, each, flag, malformed, text, whole
 from auditor.kinds.planned import Planned, empty, fields, one
-from auditor.kinds.s3_health import watches
+from auditor.kinds.s3_alarms_declared import watching
 from auditor.model import Text, Unread
-from auditor.scope import first_unread
 
 ALARM = "aws_cloudwatch_metric_alarm"
 
@@ -73,21 +72,7 @@ _ROWS = {
 
 def failure_alarms(planned: Planned) -> Part | Unread:
     """Return the alarms of the plan that watch the bucket; others may exist outside of it."""
-    alarms = [_alarm(found) for found in planned.account(ALARM)]
-    mine = [found for alarm in alarms if (found := _mine(alarm, planned.target.id)) is not None]
-    if not mine:
-        return _ELSEWHERE
-    return Part([*mine, lifted(_ELSEWHERE, planned.place)], planned.place)
-
-
-def _mine(alarm: Part, bucket: str) -> Part | None:
-    """Return an alarm that watches the bucket, or why that cannot be told."""
-    document = plain(alarm)
-    for name in ("Namespace", "MetricName", "Dimensions", "Metrics"):
-        hit = first_unread(document if alarm.unread else document.get(name))
-        if hit is not None:
-            return Part(hit[1], alarm.place)
-    return alarm if watches(document, bucket) else None
+    return watching((_alarm(found) for found in planned.account(ALARM)), planned.target.id, _ELSEWHERE, planned.place)
 
 
 def _alarm(found: Attached) -> Part:

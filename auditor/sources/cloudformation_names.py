@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from auditor.kinds.names import function_of
 from auditor.kinds.parts import Part, text, truth
 from auditor.model import EMPTY, Unread
 
@@ -68,7 +69,7 @@ def _qualified(qualifier: str) -> Naming:
         if not isinstance(function, str):
             return function
         suffix = _text(read(qualifier)) if qualifier else generated
-        return suffix if isinstance(suffix, Unread) else f"{function_name(function)[0]}:{suffix}"
+        return suffix if isinstance(suffix, Unread) else f"{function_of(function)[0]}:{suffix}"
 
     return naming
 
@@ -89,14 +90,6 @@ def _rule(read: Property, generated: str) -> str | Unread | None:
     if on == "default":
         return name
     return f"{on}/{name or generated}"
-
-
-def function_name(name: str) -> tuple[str, str]:
-    """Return the bare name and the qualifier (empty: none) of a function's name, partial ARN or ARN."""
-    parts = name.split(":")
-    if "function" in parts[:-1]:
-        parts = parts[parts.index("function") + 1 :]
-    return parts[0], parts[1] if len(parts) > 1 else ""
 
 
 _REGIONAL = "arn:{partition}:%s:{region}:{account}:%s{name}"
@@ -168,18 +161,6 @@ def filled(form: str, name: str, path: str, account: str, region: str, partition
         # Ref of a rule on a bus of its own is `bus|rule`.
         bar=name.replace("/", "|"),
     )
-
-
-def bare(kind: str, said: str) -> str:
-    """Return the name that a reference to a resource of a kind holds: a name, an ARN or a queue's URL."""
-    if kind == "lambda.function":
-        return function_name(said)[0]
-    if kind == "sqs.queue" and said.startswith("https://"):
-        return said.rpartition("/")[2]
-    if said.startswith("arn:") and said.count(":") >= 5:
-        said = said.split(":", 5)[5]
-        said = said.removeprefix("table/").removeprefix("key/").removeprefix("rule/")
-    return said.rpartition("/")[2] if kind == "iam.role" else said
 
 
 def generated(name: str, logical: str, *, lower: bool = False) -> bool:

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from auditor.kinds.cloudformation import ATTACHED, KIND_OF, SPELLINGS
+from auditor.kinds.names import bare, function_of, wanted_name
 from auditor.kinds.parts import text
 from auditor.model import Account, Node, Text, Unread
-from auditor.sources.cloudformation_names import IDENTITIES, bare, function_name, generated
+from auditor.sources.cloudformation_names import IDENTITIES, generated
 from auditor.sources.cloudformation_sam import INSTALL, SAM
 from auditor.sources.cloudformation_template import Template, Written
 from auditor.sources.cloudformation_values import Reading, Stack
@@ -133,18 +134,7 @@ class Located:
     @property
     def qualifier(self) -> str:
         """Return the alias or version of a function, empty for the function itself."""
-        return function_name(self.name)[1] if self.node.kind == "lambda.function" else ""
-
-
-def wanted_name(node: Node) -> str:
-    """Return the name by which a node's resource is looked for; empty when the pipeline declares none."""
-    if not node.id:
-        return ""
-    name = bare(node.kind, node.id)
-    if node.kind == "events.rule" and "/" not in name:
-        bus = node.settings.get("bus", "default").rpartition("event-bus/")[2]
-        return name if bus == "default" else f"{bus}/{name}"
-    return name.lower() if node.kind == "glue.table" else name
+        return function_of(self.name)[1] if self.node.kind == "lambda.function" else ""
 
 
 def locate(node: Node, sites: tuple[Site, ...]) -> Located | Unread:
@@ -257,7 +247,7 @@ def _of_alias(node: Node, one: Site, logical: str) -> Located | Unread:
         return name or Unread(
             "NotInTemplate", detail=Text(f"{logical} names no function.", f"{logical} に関数の指定がありません。")
         )
-    function, qualifier = function_name(name)
+    function, qualifier = function_of(name)
     found = one.named.get(("lambda.function", function), [])
     if len(found) != 1:
         return Unread(
@@ -268,7 +258,7 @@ def _of_alias(node: Node, one: Site, logical: str) -> Located | Unread:
             ),
         )
     settings = {**node.settings, "qualifier": qualifier}
-    plain = replace(node, id=function_name(node.id)[0] if node.id else "", settings=settings)
+    plain = replace(node, id=function_of(node.id)[0] if node.id else "", settings=settings)
     located = _checked(plain, one, found[0])
     return located if isinstance(located, Unread) else replace(located, node=node)
 
@@ -276,7 +266,7 @@ def _of_alias(node: Node, one: Site, logical: str) -> Located | Unread:
 def _qualifier(node: Node) -> str:
     if node.kind != "lambda.function":
         return ""
-    return (function_name(node.id)[1] if node.id else "") or node.settings.get("qualifier", "")
+    return (function_of(node.id)[1] if node.id else "") or node.settings.get("qualifier", "")
 
 
 def _is_alias(node: Node) -> bool:

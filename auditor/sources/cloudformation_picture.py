@@ -10,10 +10,11 @@ from pathlib import Path
 from auditor.kinds import KINDS, attributes_of, target_of
 from auditor.kinds.cloudformation import SPELLINGS
 from auditor.kinds.declared import Attached, Declared
+from auditor.kinds.names import bare
 from auditor.kinds.parts import Part, places, plain
 from auditor.model import Account, Json, Node, Pipeline, Resource, Snapshot, Text, Unread
 from auditor.sources import cloudformation_nodes as nodes
-from auditor.sources.cloudformation_names import IDENTITIES, bare
+from auditor.sources.cloudformation_names import IDENTITIES
 from auditor.sources.cloudformation_nodes import Located, Site
 from auditor.sources.cloudformation_standins import StandIn, cleared
 from auditor.sources.cloudformation_template import Template

@@ -141,15 +141,3 @@ def filled(form: str, name: str, path: str, account: Account | None, region: str
         last=name.rpartition("/")[2],
         path=path or "/",
     )
-
-
-def bare(kind: str, said: str) -> str:
-    """Return the name that a reference to a resource of a kind holds: a name, an ARN, an id or a queue's URL."""
-    if kind == "lambda.function":
-        return function_of(said)[0]
-    if kind == "sqs.queue" and said.startswith("https://"):
-        return said.rpartition("/")[2]
-    if said.startswith("arn:") and said.count(":") >= 5:
-        said = said.split(":", 5)[5]
-        said = said.removeprefix("table/").removeprefix("key/").removeprefix("rule/")
-    return said.rpartition("/")[2] if kind == "iam.role" else said

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from auditor.kinds import target_of
-from auditor.kinds.names import function_of
+from auditor.kinds.names import bare, function_of, wanted_name
 from auditor.kinds.terraform import ATTACHED, KIND_OF, SPELLINGS
 from auditor.model import Node, Unread
 from auditor.sources import terraform_sentences as say
-from auditor.sources.terraform_names import bare
 from auditor.sources.terraform_plan import Instance, without_keys
 from auditor.sources.terraform_references import steps
 from auditor.sources.terraform_values import View
@@ -146,17 +145,6 @@ class Located:
     def qualifier(self) -> str:
         """Return the alias or version of a function, empty for the function itself."""
         return function_of(self.name)[1] if self.node.kind == "lambda.function" else ""
-
-
-def wanted_name(node: Node) -> str:
-    """Return the name by which a node's resource is looked for; empty when the pipeline declares none."""
-    if not node.id:
-        return ""
-    name = bare(node.kind, node.id)
-    if node.kind == "events.rule" and "/" not in name:
-        bus = node.settings.get("bus", "default").rpartition("event-bus/")[2]
-        return name if bus == "default" else f"{bus}/{name}"
-    return name.lower() if node.kind == "glue.table" else name
 
 
 def locate(node: Node, made: Index) -> Located | Unread:

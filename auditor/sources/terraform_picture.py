@@ -9,6 +9,7 @@ from functools import partial
 from auditor.errors import Place
 from auditor.kinds import KINDS, attributes_of, target_of
 from auditor.kinds.declared import Attached
+from auditor.kinds.names import bare, wanted_name
 from auditor.kinds.parts import Part, places, plain
 from auditor.kinds.planned import Facet, Planned
 from auditor.kinds.plans import PLAN
@@ -17,7 +18,7 @@ from auditor.model import Json, Node, Pipeline, Resource, Snapshot, Text, Unread
 from auditor.sources import terraform_nodes as nodes
 from auditor.sources.cloudformation_standins import StandIn, cleared
 from auditor.sources.terraform_changes import changes
-from auditor.sources.terraform_names import IDENTITIES, bare
+from auditor.sources.terraform_names import IDENTITIES
 from auditor.sources.terraform_nodes import Index, Link, Located
 from auditor.sources.terraform_plan import Instance
 from auditor.sources.terraform_values import Known, View
@@ -40,7 +41,7 @@ class Picture:
                 name = "" if one.stands_in else bare(one.node.kind, one.name)
                 known[one.instance] = Known(one.node.account, target.region, name, one.node.settings.get("path", ""))
         missing = {
-            pipeline.nodes[name].kind: nodes.wanted_name(pipeline.nodes[name])
+            pipeline.nodes[name].kind: wanted_name(pipeline.nodes[name])
             for name, one in found.items()
             if not (isinstance(one, Located) and one.instance is not None)
         }
