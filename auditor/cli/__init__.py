@@ -12,6 +12,8 @@ from typing import NoReturn
 
 import click
 
+from auditor.version import __version__
+
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "init": ("discover", "Discover pipelines in live accounts, or propose one from a template."),
     "audit": ("audit", "Read, judge and report: the gate and the nightly job."),
@@ -66,7 +68,7 @@ class LazyGroup(click.Group):
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="auditor", prog_name="auditor", message="%(prog)s %(version)s")
+@click.version_option(__version__, prog_name="auditor", message="%(prog)s %(version)s")
 def cli() -> None:
     """Audit DynamoDB export → S3 event → S3 Replication pipelines on AWS, and mend them safely.
 

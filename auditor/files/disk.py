@@ -9,14 +9,16 @@ import tempfile
 from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TextIO
+from typing import TYPE_CHECKING, BinaryIO, NoReturn, TextIO
 
 from auditor.errors import InputError, Mistake, Place, UsageError
+from auditor.files.portable import FLAGS, set_mode, sync, sync_folder
 
 if TYPE_CHECKING:
     from importlib.abc import Traversable
 
 TEXT_BYTES = 10_000_000
+_PIECE = 1_000_000
 
 
 def shipped(name: str) -> Traversable:
@@ -38,7 +40,7 @@ def read_text(path: Path | Traversable, *, limit: int = TEXT_BYTES, name: str | 
     except ValueError:
         _refuse(file, "The path holds a NUL character.")
     if len(content) > limit:
-        _refuse(file, f"The file is larger than {limit:,} bytes.", "Split it, or check that it is the right file.")
+        _refuse_size(file, limit)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -52,15 +54,33 @@ def read_text(path: Path | Traversable, *, limit: int = TEXT_BYTES, name: str | 
 
 
 def _bytes_of(path: Path, limit: int, file: str) -> bytes:
-    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
-    mode = os.fstat(handle).st_mode
-    if not stat.S_ISREG(mode):
+    if os.name == "nt" and path.is_dir():
+        # Windows opens no folder at all, and says that permission is lacking.
+        _refuse(file, "This is a folder, and a file is expected.", "Name a file in it.")
+    handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | FLAGS)
+    told = os.fstat(handle)
+    if not stat.S_ISREG(told.st_mode):
         os.close(handle)
-        if stat.S_ISDIR(mode):
+        if stat.S_ISDIR(told.st_mode):
             _refuse(file, "This is a folder, and a file is expected.", "Name a file in it.")
         _refuse(file, "This is a pipe or a device, and a regular file is expected.", "Save it to a file first.")
     with open(handle, "rb") as stream:  # noqa: PTH123 - an open handle, so that what was checked is what is read
-        return stream.read(limit + 1)
+        if told.st_size > limit:
+            _refuse_size(file, limit)
+        return _up_to(stream, told.st_size, limit)
+
+
+def _up_to(stream: BinaryIO, size: int, limit: int) -> bytes:
+    """Return at most one byte more than `limit`; memory is asked for by the file's size, not by the limit.
+
+    A file that grows while it is read, or that has no size (those below /proc), is read on.
+    """
+    pieces = [stream.read(size + 1)]
+    known = len(pieces[0])
+    while size < known <= limit and (more := stream.read(min(_PIECE, limit + 1 - known))):
+        pieces.append(more)
+        known += len(more)
+    return b"".join(pieces)
 
 
 def _reason(error: OSError) -> str:
@@ -73,6 +93,10 @@ def _reason(error: OSError) -> str:
     words = {"ELOOP": "The symbolic links of this path run in a circle.", "ENXIO": "This is a socket, not a file."}
     code = _code(error)
     return words.get(code, f"The file cannot be read: {(error.strerror or code).lower()}.")
+
+
+def _refuse_size(file: str, limit: int) -> NoReturn:
+    _refuse(file, f"The file is larger than {limit:,} bytes.", "Split it, or check that it is the right file.")
 
 
 def _code(error: OSError) -> str:
@@ -124,8 +148,8 @@ def writing(path: Path, *, mode: int = 0o600) -> Iterator[TextIO]:
         with _replacing(target) as handle, open(handle, "w", encoding="utf-8", newline="") as stream:  # noqa: PTH123
             yield stream
             stream.flush()
-            os.fchmod(handle, mode)
-            os.fsync(handle)
+            set_mode(handle, mode)
+            sync(handle)
     except OSError as error:
         raise UsageError(f"{path}: {_obstacle(error, path)}", "Choose another place with --output.") from None
 
@@ -144,8 +168,8 @@ def _replace(target: Path, content: bytes, mode: int) -> None:
     with _replacing(target) as handle, open(handle, "wb") as stream:  # noqa: PTH123
         stream.write(content)
         stream.flush()
-        os.fchmod(handle, mode)
-        os.fsync(handle)
+        set_mode(handle, mode)
+        sync(handle)
 
 
 @contextlib.contextmanager
@@ -159,8 +183,4 @@ def _replacing(target: Path) -> Iterator[int]:
         with contextlib.suppress(OSError):
             os.unlink(name)  # noqa: PTH108
         raise
-    folder = os.open(target.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    sync_folder(target.parent)

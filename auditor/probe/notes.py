@@ -12,6 +12,7 @@ from pathlib import Path
 
 from auditor.errors import UsageError
 from auditor.files import write_atomic
+from auditor.files.portable import alive
 from auditor.model import EMPTY, Json, Pipeline
 from auditor.probe.aim import Aim, Side
 from auditor.remedy.journal import folder as runs_folder
@@ -38,13 +39,7 @@ class Note:
         """Tell whether the process that made the note is still at work on it; none is after a day."""
         if self.process in {0, os.getpid()} or time.time() - self.path.stat().st_mtime > _LONGEST:
             return False
-        try:
-            os.kill(self.process, 0)
-        except ProcessLookupError:
-            return False
-        except OSError:
-            return True
-        return True
+        return alive(self.process)
 
     def upgraded(self, **known: str) -> Note:
         """Return the note with more in it, after it is on disk."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
 import secrets
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from auditor.errors import UsageError
+from auditor.files.portable import FLAGS, lock, sync, sync_folder
 from auditor.model import Json
 from auditor.remedy.chain import BEGINNING, VERSION, Entry, broken, lines, parsed, vet
 from auditor.remedy.change import Change, Plan, digest_of
@@ -132,7 +131,7 @@ class Journal:
         text = json.dumps({**body, "digest": digest}, ensure_ascii=False, separators=(",", ":"), default=str)
         try:
             _write_whole(self._handle, (("" if self._fresh_line else "\n") + text + "\n").encode())
-            os.fsync(self._handle)
+            sync(self._handle)
         except OSError as error:
             sentence = f"{self.path}: the journal cannot be written: {(error.strerror or 'unknown error').lower()}."
             raise UsageError(sentence, "Nothing is written to AWS without it; make room and resume the run.") from None
@@ -154,9 +153,9 @@ def begin(plan: Plan, state_dir: Path | None = None) -> Journal:
     path = place / f"{name}.jsonl"
     try:
         place.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_APPEND | FLAGS, 0o600)
         _lock(handle, path)
-        _sync_folder(place)
+        sync_folder(place)
     except OSError as error:
         sentence = f"{path}: the journal cannot be created: {(error.strerror or 'unknown error').lower()}."
         raise UsageError(sentence, "Name a writable folder with --state-dir, or set XDG_STATE_HOME.") from None
@@ -172,7 +171,7 @@ def new_id() -> str:
 
 def reopen(run: Run) -> Journal:
     """Return a run's journal to go on with it, locked. Raises `UsageError` when another process has it."""
-    handle = os.open(run.path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+    handle = os.open(run.path, os.O_WRONLY | os.O_APPEND | FLAGS)
     try:
         _lock(handle, run.path)
         entries, last, whole = lines(run.path)
@@ -253,36 +252,17 @@ def _write_whole(handle: int, content: bytes) -> None:
         content = content[os.write(handle, content) :]
 
 
-def _lock(handle: int, path: Path, *, shared: bool = False) -> None:
-    import fcntl
-
-    try:
-        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise UsageError(f"Another process is working on the run {path.stem}.", "Wait until it ends.") from None
+def _lock(handle: int, path: Path) -> None:
+    if not lock(handle):
+        raise UsageError(f"Another process is working on the run {path.stem}.", "Wait until it ends.")
 
 
 def _is_locked(path: Path) -> bool:
-    with _opened(path) as handle:
-        try:
-            _lock(handle, path, shared=True)
-        except UsageError:
-            return True
-    return False
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[int]:
-    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    handle = os.open(path, os.O_RDONLY | FLAGS)
     try:
-        yield handle
+        return not lock(handle, shared=True)
     finally:
         os.close(handle)
-
-
-def _sync_folder(place: Path) -> None:
-    with _opened(place) as handle:
-        os.fsync(handle)
 
 
 def _now() -> str:
