@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TextIO
 
-from auditor.model import Evidence, Finding, Notice, Report, Severity, Text, Verdict
+from auditor.model import Evidence, Finding, Notice, Report, Severity, Snapshot, Text, Verdict
 from auditor.render.display import clip, pad, plain, width, wrap
 from auditor.render.format import Format, Options
 from auditor.render.order import file_of, shown, value_text, worst_first
@@ -31,16 +31,21 @@ def _lines(report: Report, options: Options) -> Iterator[str]:
     if not report.findings:
         yield say("nothing", options.lang)
     open_ones = [finding for finding in findings if finding.gates]
-    for name in dict.fromkeys(finding.pipeline for finding in open_ones):
-        yield from _pipeline(name, [finding for finding in open_ones if finding.pipeline == name], report, options)
+    grouped: dict[str, list[Finding]] = {}
+    for finding in open_ones:
+        grouped.setdefault(finding.pipeline, []).append(finding)
+    # A lean report unpacks a snapshot each time that it is looked at: all of them are gone through once.
+    places = {one.pipeline.name: _where(one) for one in report.snapshots if one.pipeline.name in grouped}
+    for name, group in grouped.items():
+        yield from _pipeline(plain(name) + places.get(name, ""), group, options)
     yield from _apart("waived", [one for one in findings if is_waived(one)], report, options)
     yield from _apart("known", [one for one in findings if is_known(one)], report, options)
     yield from _notices(report.notices, options)
     yield from _end(report, totals(report, options.fail_on), len(report.findings) - len(findings), options)
 
 
-def _pipeline(name: str, findings: list[Finding], report: Report, options: Options) -> Iterator[str]:
-    yield from (_paint(line, _BOLD, options) for line in wrap(plain(name) + _where(name, report), options.width))
+def _pipeline(head: str, findings: list[Finding], options: Options) -> Iterator[str]:
+    yield from (_paint(line, _BOLD, options) for line in wrap(head, options.width))
     yield ""
     yield from _summary(findings, options)
     yield ""
@@ -49,10 +54,7 @@ def _pipeline(name: str, findings: list[Finding], report: Report, options: Optio
         yield ""
 
 
-def _where(name: str, report: Report) -> str:
-    snapshot = next((one for one in report.snapshots if one.pipeline.name == name), None)
-    if snapshot is None:
-        return ""
+def _where(snapshot: Snapshot) -> str:
     accounts = dict.fromkeys(
         f"{account.name} {account.id} {account.region}"
         for account in (node.account for node in snapshot.pipeline.nodes.values())
