@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import pickle  # of what this process made itself  # nosec B403
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import fields
@@ -57,7 +57,7 @@ class Shelf:
         """Return a snapshot without its documents, and the findings about it."""
         pipeline, packed = self._packed[place]
         # Only what this process has packed itself is ever unpacked.
-        rows, arns, names, source, taken_at = pickle.loads(zlib.decompress(packed))  # noqa: S301
+        rows, arns, names, source, taken_at = pickle.loads(zlib.decompress(packed))  # noqa: S301  # nosec B301
         resources = {
             name: Resource(pipeline.nodes[name], attributes={"Arn": arns[name]} if name in arns else {})
             for name in names

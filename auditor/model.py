@@ -60,7 +60,7 @@ NODES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 class Verdict(str, Enum):
     """What a rule says of a node."""
 
-    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    PASS = "pass"  # noqa: S105 - a verdict, not a password  # nosec B105
     FAIL = "fail"
     UNKNOWN = "unknown"
     NOT_APPLICABLE = "not_applicable"

@@ -39,4 +39,4 @@ class Patience:
 
     def pause(self, attempt: int) -> float:
         """Return the seconds to wait after an attempt."""
-        return random.uniform(0, min(self.longest_wait, self.first_wait * 2 ** (attempt - 1)))  # noqa: S311 - a wait
+        return random.uniform(0, min(self.longest_wait, self.first_wait * 2 ** (attempt - 1)))  # noqa: S311 - a wait  # nosec B311

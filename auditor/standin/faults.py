@@ -111,7 +111,7 @@ class Faults:
 
 def _strikes(fault: Fault) -> Iterator[bool]:
     """Yield for each matching call whether it is struck."""
-    chance = random.Random(fault.seed)  # noqa: S311 - repeatable, not secret
+    chance = random.Random(fault.seed)  # noqa: S311 - repeatable, not secret  # nosec B311
     met = struck = 0
     while True:
         met += 1

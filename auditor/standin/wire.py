@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape  # it writes XML and reads none  # nosec B406
 
 Answer = tuple[int, dict[str, str], bytes]
 _REQUEST_ID = "<RequestId>00000000-0000-4000-8000-000000000000</RequestId>"
