@@ -122,13 +122,51 @@ def test_formats_and_outputs_go_in_pairs(golden):
         (["rollback", "20200101"], "is no run"),
         (["explain", "pitr-enable"], "pitr-enabled"),
         (["iam", "decide", "--principal", "x", "--action", "y"], "SERVICE:ACTION"),
+        (["iam", "decide", "--principal", "x", "--action", "s3:GetObject"], "this is no caller"),
+        (["iam", "decide", "--principal", "*", "--action", "s3:GetObject", "--resource", "y"], "this is no resource"),
+        (["audit", "pipeline.yaml", "--parameter", "a=b"], "belongs to --source cloudformation"),
+        (["audit", "pipeline.yaml", "--parameters", "no.json"], "belongs to --source cloudformation"),
+        (["audit", "pipeline.yaml", "--terraform-dir", "."], "belongs to --source terraform"),
+        (["audit", "pipeline.yaml", "--source", "terraform:p.json", "--terraform-dir", "no"], "no such folder"),
+        (["audit", "pipeline.yaml", "--yes"], "belongs to --fix"),
+        (["audit", "pipeline.yaml", "--dry-run"], "belongs to --fix"),
+        (["audit", "pipeline.yaml", "--max-changes", "3"], "belongs to --fix"),
+        (["audit", "pipeline.yaml", "--history", "h.db", "--no-history"], "contradict each other"),
+        (["audit", "pipeline.yaml", "--rules", "state"], "holds no rule"),
+        (["diff", "aws.json", "aws.json"], "neither a report-v1 nor a snapshot-v1"),
+        (["apply", "p.json", "--resume", "x"], "does not belong to it"),
     ],
 )
 def test_a_wrong_call_is_one_sentence_and_exit_2(golden, words, sentence):
+    (golden / "state").mkdir(exist_ok=True)
+    (golden / "aws.json").write_text("{}", encoding="utf-8")
     done = run(golden, *words)
     assert done.returncode == 2, done.stdout + done.stderr
     assert sentence in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        ({"AWS_PROFILE": "nobody"}, "no profile `nobody`"),
+        (
+            {"AWS_ENDPOINT_URL": "nowhere", "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"},
+            "`nowhere` is no endpoint",
+        ),
+    ],
+)
+def test_what_is_wrong_with_the_environment_is_named(tmp_path, env, said):
+    (tmp_path / "aws").write_text("", encoding="utf-8")
+    (tmp_path / "pipeline.yaml").write_text(PIPELINE.replace(", profile: production", ""), encoding="utf-8")
+    done = run(tmp_path, "audit", "pipeline.yaml", "--select", "pitr-enabled", **env)
+    assert done.returncode == 3, done.stdout + done.stderr
+    assert said in " ".join(done.stdout.split())
+
+
+def test_a_closed_standard_output_leaves_the_exit_code(golden):
+    line = f"exec {sys.executable} -m auditor rules show pitr-enabled >&- 2>&-"
+    assert subprocess.run(["sh", "-c", line], cwd=golden, check=False, timeout=60).returncode == 0
 
 
 def test_all_mistakes_of_all_files_come_at_once(golden, tmp_path):
@@ -180,7 +218,9 @@ def test_an_audit_of_a_snapshot_needs_no_boto3(golden):
 
 def test_a_prompt_without_a_terminal_is_a_refusal(tmp_path):
     with serve(isolated=True) as server:
-        _refusal(server, _world(server, tmp_path, build_misset))
+        folder = _world(server, tmp_path, build_misset)
+        _refusal(server, folder)
+        _no_for_an_answer(server, folder)
 
 
 def _refusal(server, folder):
@@ -189,3 +229,26 @@ def _refusal(server, folder):
     assert done.returncode == 2
     assert "--yes" in done.stderr
     assert not [one for one in server.calls() if one["operation"].startswith(("Put", "Update", "Create", "Delete"))]
+    assert (done.stdout + done.stderr).count("✗ The exported table has") == 1, "what is not changed is told once"
+
+
+def _no_for_an_answer(server, folder):
+    ours, theirs = os.openpty()
+    os.write(ours, b"n\n")
+    words = ["audit", "pipeline.yaml", "--fix", "--format", "json", "--output", "report.json", "--lang", "ja"]
+    done = subprocess.run(
+        [sys.executable, "-m", "auditor", *words],
+        cwd=folder,
+        env=os.environ | {"AWS_CONFIG_FILE": str(folder / "aws"), "XDG_STATE_HOME": str(folder / "state")},
+        stdin=theirs,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=120,
+        check=False,
+    )
+    os.close(ours)
+    os.close(theirs)
+    assert done.returncode == 1, done.stderr
+    assert "変更していません" in done.stderr
+    assert json.loads((folder / "report.json").read_text(encoding="utf-8"))["exit_code"] == 1
+    assert not [one for one in server.calls() if one["operation"].startswith(("Put", "Update"))]

@@ -77,11 +77,11 @@ _RAISED: tuple[tuple[frozenset[str], str, Text, Hope], ...] = (
         Hope.NONE,
     ),
     (
-        frozenset({"ProfileNotFound", "ConfigNotFound", "ConfigParseError", "UnableToParseEndpoint"}),
+        frozenset({"ConfigNotFound", "ConfigParseError", "UnableToParseEndpoint"}),
         "NoCredentials",
         Text(
-            "The profile declared for the account is not in the AWS configuration files, or those cannot be read.",
-            "アカウントに宣言されたプロファイルが AWS の設定ファイルにないか、設定ファイルを読めません。",
+            "The AWS configuration files cannot be read, or miss what the profile refers to.",
+            "AWS の設定ファイルを読めないか、プロファイルが参照する設定がありません。",
         ),
         Hope.NONE,
     ),
@@ -157,6 +157,13 @@ _RAISED: tuple[tuple[frozenset[str], str, Text, Hope], ...] = (
         Hope.NONE,
     ),
 )
+_NO_PROFILE = Text(
+    "The AWS configuration files have no profile `{}`.", "AWS の設定ファイルにプロファイル `{}` がありません。"
+)
+_NO_ENDPOINT = Text(
+    "`{}` is no endpoint: AWS_ENDPOINT_URL, or endpoint_url of the profile, must be a URL.",
+    "`{}` はエンドポイントではありません。AWS_ENDPOINT_URL またはプロファイルの endpoint_url に URL を指定してください。",
+)
 _ABOUT = Text("{}: {}", "{}: {}")
 _NO_SENSE = Text("{}: the answer makes no sense ({}).", "{}: 応答を解釈できません（{}）。")
 _NO_WORD = Text("{}: HTTP {} without a word of AWS.", "{}: HTTP {} が返りましたが、AWS の応答ではありません。")
@@ -171,6 +178,7 @@ _KEY = re.compile(r"\b(?:A3T[A-Z0-9]|AKIA|ASIA)[A-Z0-9]{12,}\b")
 _PERFORM = re.compile(r"not authorized to perform:? ([a-z0-9-]+:[A-Za-z0-9]+)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _LONGEST = 400
+_INVALID_ENDPOINT = "Invalid endpoint: "
 
 
 def refused(error: Exception, call: Call, secrets: Collection[str] = ()) -> tuple[Refused, Hope]:
@@ -182,6 +190,12 @@ def refused(error: Exception, call: Call, secrets: Collection[str] = ()) -> tupl
     if isinstance(response, Mapping) and isinstance(response.get("Error"), Mapping):
         return _answered(response, str(getattr(error, "operation_name", call.operation)), call, secrets)
     names = {kind.__name__ for kind in type(error).__mro__}
+    if "ProfileNotFound" in names:
+        sentence = _NO_PROFILE.fill(_CONTROL.sub(" ", str(getattr(error, "kwargs", {}).get("profile", ""))))
+        return Refused("NoCredentials", _ABOUT.fill(_name(call), sentence)), Hope.NONE
+    if isinstance(error, ValueError) and str(error).startswith(_INVALID_ENDPOINT):
+        sentence = _NO_ENDPOINT.fill(tidy(str(error).removeprefix(_INVALID_ENDPOINT), secrets).rstrip("."))
+        return Refused("Unreachable", _ABOUT.fill(_name(call), sentence)), Hope.NONE
     for known, reason, sentence, hope in _RAISED:
         if names & known:
             return Refused(reason, _ABOUT.fill(_name(call), sentence)), hope

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import io
 import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
-from typing import NoReturn
+from pathlib import Path
+from typing import NoReturn, TextIO
 
 import click
 
@@ -34,6 +36,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "lsp": ("lsp", "Serve editors: diagnostics, hover and completion for rules and pipelines."),
     "demo": ("demo", "The whole story on an embedded AWS stand-in; no account needed."),
 }
+
+
+_WRITING = frozenset({errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EFBIG, errno.EBADF})
+"""What an `OSError` without a file name says when a stream does not take what is written."""
 
 
 class LazyGroup(click.Group):
@@ -84,6 +90,9 @@ def main(args: list[str] | None = None) -> NoReturn:
 
     # A process that ends soon has little garbage in circles, and looking for it among many documents takes a tenth of a run.
     gc.set_threshold(50_000, 20, 50)
+    # A stream that was closed (`>&-`) is None: what would go there goes nowhere, and the exit code still counts.
+    sys.stdout = sys.stdout or _nowhere()
+    sys.stderr = sys.stderr or _nowhere()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             # The table has ✗ and →, which an ASCII locale could not write.
@@ -109,7 +118,8 @@ def main(args: list[str] | None = None) -> NoReturn:
     except RecursionError:
         code = _say("The input is nested too deeply to be read.", 2)
     except OSError as error:
-        code = _say(f"{error.filename or 'A file'}: {error.strerror or error}.", 2)
+        where = error.filename or ("Standard output" if error.errno in _WRITING else "A file")
+        code = _say(f"{where}: {error.strerror or error}.", 2)
     except Exception as error:
         if os.environ.get("AUDITOR_DEBUG"):
             raise
@@ -120,6 +130,10 @@ def main(args: list[str] | None = None) -> NoReturn:
         )
     _flush()
     sys.exit(code)
+
+
+def _nowhere() -> TextIO:
+    return Path(os.devnull).open("w", encoding="utf-8")
 
 
 def _say(sentence: str, code: int) -> int:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from auditor.compare import FacetChange, Verdicts
     from auditor.model import Snapshot
 
+_WRITE_ONE = "Write one with `auditor audit … --format json --output FILE`, or with `auditor snapshot`."
 _COLOURS = {"new": "red", "fixed": "green", "changed": "yellow", "unknown": "magenta", "gone": "blue"}
 
 
@@ -38,7 +39,9 @@ def snapshot_command(output: Path, **choices: Any) -> int:
         snapshots = tuple(read(pipelines, rules, settings, aws, progress))
     dump(snapshots, output)
     wanted, answered = counts(snapshots)
-    click.echo(f"{output}: {len(snapshots)} pipelines, {answered} of {wanted} facets read.", err=True)
+    click.echo(
+        f"{output}: {phrases.counted(len(snapshots), 'pipeline')}, {answered} of {wanted} facets read.", err=True
+    )
     return 0 if wanted == answered else 3
 
 
@@ -74,6 +77,7 @@ def _side(name: str, choices: Mapping[str, Any]) -> tuple[dict[str, dict[str, st
     """Return the findings and the snapshots of one side of a comparison."""
     from auditor.compare import told, told_in_report
     from auditor.engine import evaluate
+    from auditor.errors import InputError, Mistake, Place
     from auditor.files import load_json
     from auditor.predicates import PREDICATES
     from auditor.sources.saved import load as load_snapshots
@@ -83,6 +87,8 @@ def _side(name: str, choices: Mapping[str, Any]) -> tuple[dict[str, dict[str, st
         document = load_json(file, places=False)
         if isinstance(document.value, Mapping) and document.value.get("version") == "report-v1":
             return told_in_report(document.value), ()
+        if not (isinstance(document.value, Mapping) and document.value.get("version") == "snapshot-v1"):
+            raise InputError([Mistake(Place(name), "This is neither a report-v1 nor a snapshot-v1 file.", _WRITE_ONE)])
         snapshots = load_snapshots(file)
         rules = (
             load_all({**choices, "pipelines": choices["pipelines"]})[1] if choices["pipelines"] else _all_rules(choices)
@@ -169,4 +175,4 @@ def baseline_command(output: Path, prune: bool, **choices: Any) -> None:
         report = audit(pipelines, rules, settings_of(choices), progress=progress)
     made = Baseline.load(output).prune(report.findings) if prune else Baseline.of(failing(report))
     made.write(output)
-    click.echo(f"{output}: {len(made.known)} findings.", err=True)
+    click.echo(f"{output}: {phrases.counted(len(made.known), 'finding')}.", err=True)

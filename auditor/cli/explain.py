@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from auditor.cli import phrases
 from auditor.cli.options import coloured, columns, lang_option, language, source_options
 
 if TYPE_CHECKING:
@@ -84,11 +85,13 @@ def _live(word: str, fingerprint: str, choices: Mapping[str, Any], book: Mapping
         raise UsageError(
             f"No finding begins with {fingerprint}." if fingerprint else f"{word} does not apply to these pipelines."
         )
-    for rule in {one.rule for one in chosen}:
-        _say(_rule(book[rule], lang))
-    for finding in chosen:
-        _say(_finding(finding, lang))
-    _fixes(report, chosen, rules, lang)
+    for rule in dict.fromkeys(one.rule for one in chosen):
+        _say(_brief(book[rule], lang))
+        for finding in chosen:
+            if finding.rule == rule:
+                _say(_finding(finding, lang))
+        _fixes(report, [one for one in chosen if one.rule == rule], rules, lang)
+        _say(["", phrases.WHOLE_PAGE.fill(rule).say(lang)])
     return 0
 
 
@@ -100,6 +103,12 @@ def _rule(rule: Rule, lang: str) -> list[str]:
     from auditor.docs import page
 
     return page(rule, lang).splitlines()
+
+
+def _brief(rule: Rule, lang: str) -> list[str]:
+    from auditor.docs import brief
+
+    return brief(rule, lang).splitlines()
 
 
 def _finding(finding: Finding, lang: str) -> list[str]:
@@ -167,16 +176,18 @@ def _told(found: Iterable[Mapping[str, Any]], book: Mapping[str, Rule], lang: st
     from auditor.render.sentences import unread_text
 
     lines: list[str] = []
+    told: set[str] = set()
     for one in found:
-        if one["rule"] in book:
-            lines += _rule(book[one["rule"]], lang)
+        if one["rule"] in book and one["rule"] not in told:
+            lines += _brief(book[one["rule"]], lang)
+        told.add(one["rule"])
         lines += _head(one["pipeline"], one["node"], one["verdict"], one["fingerprint"], lang)
         for evidence in one["evidence"]:
             lines.append(f"- {evidence['route']}")
             said = unread_text(Unread(**evidence["unread"]), lang) if evidence["unread"] else _spelled(evidence, lang)
             note = (evidence.get("note") or {}).get(lang, "")
             lines += _pairs(value_text(evidence["wanted"]), said, note, lang)
-    return lines
+    return [*lines, "", *(phrases.WHOLE_PAGE.fill(rule).say(lang) for rule in sorted(told & set(book)))]
 
 
 def _spelled(evidence: Mapping[str, Any], lang: str) -> str:

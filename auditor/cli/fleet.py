@@ -56,6 +56,8 @@ _STATES = {
     "fixed": Text("fixed", "解消"),
     "gone": Text("no longer judged", "判定対象外"),
 }
+_NO_RUN = Text("No run is recorded since {}.", "{} 以降の実行は記録されていません。")
+_NO_FINDING = Text("No such finding since {}.", "{} 以降に該当する指摘はありません。")
 _DAYS, _HOURS, _MINUTES = Text("{} d", "{} 日"), Text("{} h", "{} 時間"), Text("{} min", "{} 分")
 _AGO = re.compile(r"([1-9]\d{0,4})([dh])")
 
@@ -94,8 +96,9 @@ def history_command(
     if form == "json":
         click.echo(json.dumps(document(runs, findings), ensure_ascii=False, indent=2))
         return 0
-    for block in (_runs(runs, language(lang)), _findings(findings, language(lang))):
-        click.echo(block + "\n" if block is not None else "", nl=block is not None)
+    click.echo(_runs(runs, language(lang)) or _NO_RUN.fill(start[:10]).say(language(lang)))
+    if runs:
+        click.echo("\n" + (_findings(findings, language(lang)) or _NO_FINDING.fill(start[:10]).say(language(lang))))
     return 0
 
 

@@ -83,6 +83,7 @@ def _request(choices: Mapping[str, Any]) -> Request:
 
     if ":" not in choices["action"]:
         raise UsageError(f"--action {choices['action']}: an action is written SERVICE:ACTION, as in s3:GetObject.")
+    _check_names(choices["principal"], choices["resource"])
     context: dict[str, Any] = {}
     for word in choices["context"]:
         key, equals, value = word.partition("=")
@@ -103,6 +104,22 @@ def _request(choices: Mapping[str, Any]) -> Request:
         unknowable=frozenset(choices["unknown"]),
         resource_account=choices["resource_account"],
     )
+
+
+def _check_names(principal: str, resource: str) -> None:
+    """Raise `UsageError` for a caller or a resource that no request could have: the answer would be about nothing."""
+    from auditor.errors import UsageError
+    from auditor.iam.callers import caller
+
+    if caller(principal).kind == "provider" and not principal.startswith("arn:") and "." not in principal:
+        raise UsageError(
+            f"--principal {principal}: this is no caller.",
+            "Give an ARN, as in arn:aws:iam::111122223333:role/reader, a service, as in s3.amazonaws.com, or * for nobody known.",
+        )
+    if not (resource == "*" or (resource.startswith("arn:") and resource.count(":") >= 5)):
+        raise UsageError(
+            f"--resource {resource}: this is no resource.", "Give an ARN, as in arn:aws:s3:::my-bucket/key, or *."
+        )
 
 
 def _policies(choices: Mapping[str, Any], request: Request) -> Policies:

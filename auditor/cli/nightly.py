@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,9 +72,12 @@ def _no_pipeline(_ctx: click.Context, _param: click.Parameter, value: str | None
 
 
 def duties_of(choices: Mapping[str, Any]) -> Duties:
-    """Return what the options ask for."""
+    """Return what the options ask for. Raises `UsageError` when they contradict each other."""
+    from auditor.errors import UsageError
     from auditor.fleet.nightly import Duties
 
+    if choices.get("no_history") and choices.get("history") and not os.environ.get("AUDITOR_HISTORY"):
+        raise UsageError("--history and --no-history contradict each other.", "Leave out one of them.")
     history = "" if choices.get("no_history") else choices.get("history") or ""
     if history == OWN:
         from auditor.fleet.database import default_url
@@ -104,7 +108,8 @@ def _with_default(choices: Mapping[str, Any], report: Report) -> Mapping[str, An
     """Give a live run the history of the state folder, where SQLAlchemy is installed."""
     from importlib.util import find_spec
 
-    if choices.get("history") or report.source != "live" or find_spec("sqlalchemy") is None:
+    told = choices.get("history") or choices.get("no_history")
+    if told or report.source != "live" or find_spec("sqlalchemy") is None:
         return choices
     from auditor.fleet.database import default_url
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -87,6 +87,33 @@ def source_options(command: F) -> F:
     ):
         command = option(command)
     return command
+
+
+def check_sources(choices: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for an option of a source that is not asked for: it would have no effect."""
+    from auditor.errors import UsageError
+
+    kinds = {word.partition(":")[0] for word in choices["sources"]}
+    for option, name, kind in (
+        ("--parameter", "parameters", "cloudformation"),
+        ("--parameters", "parameter_files", "cloudformation"),
+        ("--terraform-dir", "terraform_dir", "terraform"),
+    ):
+        if choices[name] and kind not in kinds:
+            raise UsageError(
+                f"{option} belongs to --source {kind}:FILE, which is not asked for.", "Add it, or leave this out."
+            )
+    if choices["terraform_dir"] and not Path(choices["terraform_dir"]).is_dir():
+        raise UsageError(f"--terraform-dir {choices['terraform_dir']}: There is no such folder.")
+
+
+def check_fixing(choices: Mapping[str, Any]) -> None:
+    """Raise `UsageError` for an option of `--fix` without it: who says --yes expects that something is mended."""
+    from auditor.errors import UsageError
+
+    for option, name in (("--yes", "yes"), ("--dry-run", "dry_run"), ("--max-changes", "max_changes")):
+        if choices.get(name) and not choices.get("fix"):
+            raise UsageError(f"{option} belongs to --fix, which is not asked for.", "Add --fix, or leave it out.")
 
 
 def lang_option(command: F) -> F:

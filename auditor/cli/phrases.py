@@ -11,7 +11,13 @@ WAYS = Text(
     "The same changes as AWS CLI, Terraform and CloudFormation: auditor plan …",
     "同じ変更を AWS CLI・Terraform・CloudFormation で見るには: auditor plan …",
 )
+WHOLE_PAGE = Text(
+    "What the rule checks, with examples and permissions: auditor explain {}",
+    "ルールの検査内容、例、必要な権限: auditor explain {}",
+)
+DECLINED = Text("Nothing was changed: the answer was no.", "変更していません（回答が「いいえ」だったため）。")
 AGAIN = Text("\nAuditing again.", "\nもう一度監査します。")
+MAKE_IT = Text("Make this change?", "この変更を適用しますか?")
 MAKE_THEM = Text("Make these {} changes?", "この {} 件の変更を適用しますか?")
 HALF_WAY = Text(
     "Run {0} stopped half-way. Finish it: auditor apply --resume {0}; undo it: auditor rollback {0}",
@@ -24,12 +30,11 @@ LEFT_REVIEW = Text(
     "あと {} 件は確認の上で修正できます: auditor audit --fix=review",
 )
 LEFT_MANUAL = Text(
-    "{} need a person: auditor explain RULE says what to do.",
+    "{} left to a person: auditor explain RULE says what to do.",
     "{} 件は人の判断が必要です: auditor explain RULE で手順を確認できます。",
 )
 NO_RUN = Text("No run has changed anything yet.", "まだ何も変更していません。")
-CHANGES = Text("{} changes", "変更 {} 件")
-PLANNED = Text("{0}: {1} changes. Apply them: auditor apply {0}", "{0}: 変更 {1} 件。適用するには: auditor apply {0}")
+PLANNED = Text("{0}: {1}. To apply: auditor apply {0}", "{0}: {1}。適用するには: auditor apply {0}")
 STANDS: Mapping[str, Text] = MappingProxyType(
     {
         "before": Text("not made", "未適用"),
@@ -72,3 +77,13 @@ OWNERS = Text(
 )
 READING = Text("Reading", "読み取り中")
 EXIT = Text("(exit {})", "（終了コード {}）")
+
+
+def changes(count: int) -> Text:
+    """Return how many changes there are, in words."""
+    return Text(counted(count, "change"), f"変更 {count} 件")
+
+
+def counted(count: int, word: str) -> str:
+    """Return a number with its English word, which takes an `s` unless there is one."""
+    return f"{count} {word}" + ("" if count == 1 else "s")

@@ -77,17 +77,21 @@ def mend(
             f"The plan has {len(plan.changes)} changes and --max-changes allows {limit}; nothing was changed.",
             "Raise the limit, or narrow the run with --select.",
         )
-    if not choices["quiet"]:
+    changing = bool(plan.changes) and not choices["dry_run"]
+    if not (changing and (choices["yes"] or sys.stdin.isatty())):
+        # Nothing will be written: the report is final, and told once.
+        write(report, choices["outputs"], dict(choices))
+    elif not choices["quiet"]:
         click.echo(_table(report, lang, level), err=True)
     show(plan, lang, file=sys.stderr, ways=())
-    click.echo(phrases.WAYS.say(lang), err=True)
-    if choices["dry_run"] or not plan.changes:
-        write(report, choices["outputs"], dict(choices))
+    if plan.changes:
+        click.echo(phrases.WAYS.say(lang), err=True)
+    if not changing:
         remain(plan, lang)
         return exit_code(report, level)
-    if not choices["yes"] and not sys.stdin.isatty():
-        write(report, choices["outputs"], dict(choices))
-    confirm(plan, lang, yes=choices["yes"])
+    if not confirm(plan, lang, yes=choices["yes"]):
+        write(report, _unseen(choices), dict(choices))
+        return exit_code(report, level)
     outcome = carry_out(plan, aws, choices["state_dir"], lang)
     click.echo(phrases.AGAIN.say(lang), err=True)
     with progress_bar(quiet=choices["quiet"], lang=choices["lang"]) as progress, noticed() as interrupted:
@@ -98,6 +102,12 @@ def mend(
     remain(plan, lang)
     broken = not outcome.complete or bool(promised(report, plan) & failing(again))
     return EXIT_CODE if ended else combine([4 if broken else 0, exit_code(again, level)])
+
+
+def _unseen(choices: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the outputs without the table that the person at the terminal has read already."""
+    seen = not choices["quiet"] and sys.stdout.isatty()
+    return [one for one in choices["outputs"] if not (seen and one == ("table", ""))]
 
 
 def promised(report: Report, plan: Plan) -> frozenset[str]:
@@ -118,9 +128,13 @@ def failing(report: Report) -> frozenset[str]:
 def show(plan: Plan, lang: str, *, file: Any = None, ways: Sequence[str] | None = None) -> None:
     """Print what a plan would change, and what it leaves; `ways` are those of `remedy.show.WAYS` to show too (all without it)."""
     from auditor.remedy.show import WAYS, shown
+    from auditor.render.display import wrap
 
     colour = coloured(file or sys.stdout)
-    click.echo(shown(plan, lang=lang, colour=colour, width=columns(), ways=WAYS if ways is None else ways), file=file)
+    click.echo(
+        shown(plan, lang=lang, colour=colour, width=columns(), ways=WAYS if ways is None else ways, wrap=wrap),
+        file=file,
+    )
 
 
 def _table(report: Report, lang: str, level: Severity) -> str:
@@ -135,16 +149,20 @@ def _table(report: Report, lang: str, level: Severity) -> str:
     return stream.getvalue()
 
 
-def confirm(plan: Plan, lang: str, *, yes: bool) -> None:
-    """Ask whether to go on; raises `UsageError` when there is nobody to ask and --yes was not given."""
+def confirm(plan: Plan, lang: str, *, yes: bool) -> bool:
+    """Ask whether to go on, and say so when the answer is no; raises `UsageError` when nobody can be asked."""
     from auditor.errors import UsageError
 
     if yes:
-        return
+        return True
     if not sys.stdin.isatty():
         raise UsageError("Nothing was changed: there is no terminal to ask on.", "Say --yes to apply without asking.")
     count = len(plan.changes)
-    click.confirm(phrases.MAKE_THEM.fill(count).say(lang), abort=True, err=True)
+    question = phrases.MAKE_IT if count == 1 else phrases.MAKE_THEM.fill(count)
+    agreed = click.confirm(question.say(lang), err=True)
+    if not agreed:
+        click.echo(phrases.DECLINED.say(lang), err=True)
+    return agreed
 
 
 def carry_out(plan: Plan, aws: Aws | None, state_dir: Path | None, lang: str) -> Outcome:
@@ -254,7 +272,7 @@ def plan_command(output: Path | None, fix: str, max_changes: int | None, lang: s
     show(plan, language(lang))
     if output is not None:
         save(plan, output)
-        click.echo(phrases.PLANNED.fill(output, len(plan.changes)).say(language(lang)), err=True)
+        click.echo(phrases.PLANNED.fill(output, phrases.changes(len(plan.changes))).say(language(lang)), err=True)
     return 1 if plan.changes else 0
 
 
@@ -278,7 +296,8 @@ def apply_command(
     from auditor.remedy import entered, load
 
     if (file is None) is (resume is None):
-        raise UsageError("Name a plan file, or a run with --resume.")
+        both = "" if file is None else "--resume goes on with a run's own plan; a plan file does not belong to it. "
+        raise UsageError(f"{both}Name a plan file, or a run with --resume.")
     if resume is not None:
         return _again(resume, state_dir, language(lang), pipelines, undo=False, yes=yes)
     assert file is not None
@@ -287,7 +306,8 @@ def apply_command(
     show(plan, language(lang), file=sys.stderr, ways=())
     if not plan.changes:
         return 0
-    confirm(plan, language(lang), yes=yes)
+    if not confirm(plan, language(lang), yes=yes):
+        return 4
     return 0 if carry_out(plan, None, state_dir, language(lang)).complete else 4
 
 
@@ -315,7 +335,8 @@ def _again(name: str, state_dir: Path | None, lang: str, pipelines: tuple[Path, 
             lossy = f" ({change.lossy.say(lang)})" if undo and change.lossy else ""
             stands = phrases.STANDS[where].say(lang) if where in phrases.STANDS else where
             click.echo(f"  {plain(change.title)}: {stands}{lossy}", err=True)
-        confirm(run.plan, lang, yes=yes)
+        if not confirm(run.plan, lang, yes=yes):
+            return 4
         with reopen(run) as journal, _interrupts_told(run.id, lang):
             step = rollback if undo else resume
             outcome = step(run, aws, journal, on_event=_teller(lang))
@@ -335,6 +356,4 @@ def runs_command(state_dir: Path | None, lang: str | None) -> None:
         click.echo(phrases.NO_RUN.say(language(lang)))
     for run in reversed(listed):
         rules = ", ".join(run.plan.rules)
-        click.echo(
-            f"{run.id}  {run.state:20}  {phrases.CHANGES.fill(len(run.plan.changes)).say(language(lang))}  {rules}"
-        )
+        click.echo(f"{run.id}  {run.state:20}  {phrases.changes(len(run.plan.changes)).say(language(lang))}  {rules}")

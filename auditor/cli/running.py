@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditor.cli.options import coloured, columns, language, severity
+from auditor.cli.options import check_fixing, check_sources, coloured, columns, language, severity
 from auditor.cli.phrases import READING
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ def write(report: Report, outputs: Sequence[tuple[str, str]], choices: dict[str,
         _write(told, outputs, choices)
 
 
+    check_sources(choices)
+    check_fixing(choices)
 def _write(report: Report, outputs: Sequence[tuple[str, str]], choices: dict[str, Any]) -> None:
     from auditor.files import writing
     from auditor.render import FORMATS

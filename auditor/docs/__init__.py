@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from auditor.docs.book import index, pages
-from auditor.docs.page import page
+from auditor.docs.page import brief, page
 from auditor.docs.reference import reference
 
-__all__ = ["index", "page", "pages", "reference"]
+__all__ = ["brief", "index", "page", "pages", "reference"]

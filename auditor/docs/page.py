@@ -19,6 +19,12 @@ def page(rule: Rule, lang: str = "en") -> str:
     return "\n".join([f"# {prose(rule.title.say(lang))}", "", *body(rule, lang, 2)]) + "\n"
 
 
+def brief(rule: Rule, lang: str = "en") -> str:
+    """Return the beginning of a rule's page: its title, what it is about, and why; it ends with a line break."""
+    why = _part("why", lang, 2, [prose(rule.why.say(lang))])
+    return "\n".join([f"# {prose(rule.title.say(lang))}", "", _facts(rule, lang), *why]) + "\n"
+
+
 def body(rule: Rule, lang: str, level: int) -> Iterator[str]:
     """Yield the lines of a rule's page below its title; its headings are of `level`."""
     yield _facts(rule, lang)

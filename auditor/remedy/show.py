@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import json
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from types import MappingProxyType
 
 from auditor.kinds.facet import Call
@@ -26,14 +27,31 @@ _COLOURS = MappingProxyType({"+": "32", "-": "31", "@": "36", "#": "1"})
 _SHORT = 60
 
 
-def shown(plan: Plan, *, lang: str = "en", colour: bool = False, width: int = 100, ways: Iterable[str] = WAYS) -> str:
-    """Return a plan as text for a terminal, without a trailing line break; nothing in it can steer the terminal."""
+Wrap = Callable[[str, int], list[str]]
+"""Breaks a text into lines of at most so many columns."""
+Hung = Callable[[str], list[str]]
+
+
+def shown(
+    plan: Plan,
+    *,
+    lang: str = "en",
+    colour: bool = False,
+    width: int = 100,
+    ways: Iterable[str] = WAYS,
+    wrap: Wrap = textwrap.wrap,
+) -> str:
+    """Return a plan as text for a terminal, without a trailing line break; nothing in it can steer the terminal.
+
+    Sentences are broken by `wrap`; what may be copied (documents, calls, commands) never is.
+    """
     wanted = tuple(ways)
+    hung = partial(_hung, width=max(width, 40), wrap=wrap)
     lines: list[str] = []
     for number, change in enumerate(plan.changes, 1):
-        lines += [*_change(change, f"{number}/{len(plan.changes)}", plan, lang, width), ""]
+        lines += [*_change(change, f"{number}/{len(plan.changes)}", plan, lang, hung), ""]
         lines += [line for way in wanted for line in _way(change, way)]
-    lines += _left(plan.left, lang, width)
+    lines += _left(plan.left, lang, hung)
     if not plan.changes:
         lines.append(_say(lang, "Nothing to change.", "変更はありません。"))
     text = [harmless(line) for line in lines]
@@ -66,7 +84,7 @@ def _pretty(document: Json) -> list[str]:
     return [] if document is None else json.dumps(document, ensure_ascii=False, indent=2, default=str).splitlines()
 
 
-def _change(change: Change, number: str, plan: Plan, lang: str, width: int) -> Iterator[str]:
+def _change(change: Change, number: str, plan: Plan, lang: str, hung: Hung) -> Iterator[str]:
     yield f"# [{number}] {change.title}  {change.safety.value}  ({', '.join(change.rules)})"
     if change.before is None:
         yield _say(lang, "  (not configured so far)", "  （現在は未設定）")
@@ -81,26 +99,26 @@ def _change(change: Change, number: str, plan: Plan, lang: str, width: int) -> I
     )
     for name, fact in facts:
         if fact is not None:
-            yield from _wrapped(f"  {name.say(lang)}: {fact.say(lang)}", width)
+            yield from hung(f"{name.say(lang)}: {fact.say(lang)}")
 
 
 def _way(change: Change, way: str) -> list[str]:
     return [f"  {_TITLES[way]}:", *("    " + line for line in same_as(change)[way].split("\n")), ""]
 
 
-def _left(left: tuple[Left, ...], lang: str, width: int) -> Iterator[str]:
+def _left(left: tuple[Left, ...], lang: str, hung: Hung) -> Iterator[str]:
     if left:
         yield _say(lang, "# Not changed by this plan:", "# この計画では変更しないもの:")
     for reason in REASONS:
         for one in (each for each in left if each.reason == reason):
             where = f"{one.rule} ({one.pipeline}.{one.node})"
-            yield from _wrapped(f"  {where}: {one.sentence.say(lang)}", width)
+            yield from hung(f"{where}: {one.sentence.say(lang)}")
 
 
-def _wrapped(text: str, width: int) -> list[str]:
-    if not text.isascii():
-        return [text]
-    return textwrap.wrap(text, max(width, 40), subsequent_indent="      ", break_long_words=False) or [text]
+def _hung(text: str, *, width: int, wrap: Wrap) -> list[str]:
+    """Return a sentence in lines, its first two columns in and the rest six."""
+    first, *rest = wrap(text, width - 6) or [""]
+    return ["  " + first, *("      " + line for line in rest)]
 
 
 def _coloured(line: str) -> str:

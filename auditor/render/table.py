@@ -94,9 +94,8 @@ def _details(finding: Finding, options: Options) -> Iterator[str]:
     yield from (_paint("  " + line, _DIM, options) for line in wrap(plain(subject), options.width - 2))
     for evidence in finding.evidence:
         yield from _evidence(evidence, options)
-    yield from _labelled(
-        [("fix", fix_text(finding, options.lang)), ("cost", text_of(finding.cost, options.lang))], 2, options
-    )
+    cost = text_of(finding.cost, options.lang) if finding.verdict is Verdict.FAIL else ""
+    yield from _labelled([("fix", fix_text(finding, options.lang)), ("cost", cost)], 2, options)
 
 
 def _evidence(evidence: Evidence, options: Options) -> Iterator[str]:

@@ -47,7 +47,11 @@ def load(folders: Iterable[Path] = (), *, vet: bool = True, with_shipped: bool =
     packs: list[Pack] = []
     roots: list[tuple[Traversable | Path, bool]] = [(shipped("rules"), vet)] if with_shipped else []
     for root, thorough in [*roots, *((folder, True) for folder in folders)]:
-        for file, pack in _files(root, None, packs, mistakes):
+        before = (len(packs), len(mistakes))
+        found = list(_files(root, None, packs, mistakes))
+        if not found and before == (len(packs), len(mistakes)):
+            mistakes.append(_nothing_in(root))
+        for file, pack in found:
             try:
                 rules.append(read(load_yaml(file), vet=thorough, pack=pack))
             except InputError as error:
@@ -60,6 +64,14 @@ def load(folders: Iterable[Path] = (), *, vet: bool = True, with_shipped: bool =
     if unread := [mistake for pack in packs for mistake in unused(pack, rules)]:
         raise RuleError(unread)
     return tuple(sorted(rules, key=lambda rule: rule.id))
+
+
+def _nothing_in(root: Traversable | Path) -> Mistake:
+    return Mistake(
+        Place(str(root)),
+        "The folder holds no rule, which is a `*.yaml` file.",
+        "Begin one with `auditor rules new ID --rules DIR`, or name another folder.",
+    )
 
 
 def read(document: Document, *, vet: bool = True, pack: Pack | None = None) -> Rule:
