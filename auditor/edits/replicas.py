@@ -79,7 +79,7 @@ def _name_replica_key(document: Json, wanted: Json, scope: Scope) -> Json:
     ]
     change: dict[str, Json] = {"SourceSelectionCriteria": {"SseKmsEncryptedObjects": {"Status": "Enabled"}}}
     right = all(key.split(":")[2:4] == ["kms", region] and ":key/" in key for key in keys)
-    if not right or wanted.get("key") in keys:
+    if not right or wanted.get("key"):
         change["Destination"] = {"EncryptionConfiguration": {"ReplicaKmsKeyID": _usable_key(wanted, scope)}}
     return _AMEND.apply(document, {**where, "set": change}, scope)
 

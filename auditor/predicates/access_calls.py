@@ -215,7 +215,7 @@ def has(contest: Contest | Unread, route: str, wanted: Json) -> Maybe:
 
 
 def _replication_writes(scope: Scope, *, as_caller: bool = True) -> Iterator[Ask]:
-    if not scope.resource("destination_bucket"):
+    if not (scope.resource("source_bucket") and scope.resource("destination_bucket")):
         return
     bucket, account = text_at(scope, "destination_bucket.Arn"), text_at(scope, "destination_bucket.Account")
     role, known = role_arn(scope, "replication_role"), around(scope, "destination_bucket", "replication_role")
@@ -282,9 +282,11 @@ def _replication_keys(scope: Scope) -> Iterator[Ask]:
 
 
 def _elsewhere(scope: Scope, key: Key) -> bool:
-    """Tell whether the replica's key surely lies in another Region, which is a mistake of the rule and of no policy."""
-    region = scope.find("destination_bucket.Region").value
-    return isinstance(region, str) and key.arn.split(":")[3] not in {region, "*"}
+    """Tell whether the replica's key is surely another than it should be, which is a mistake of the rule and of no policy."""
+    region, declared = (scope.find(f"destination_{one}").value for one in ("bucket.Region", "key.Description.Arn"))
+    return (isinstance(region, str) and key.arn.split(":")[3] not in {region, "*"}) or (
+        isinstance(declared, str) and "*" not in key.arn and key.arn != declared
+    )
 
 
 _REPLICA_KEY = "Destination.EncryptionConfiguration.ReplicaKmsKeyID"

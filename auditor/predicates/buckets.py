@@ -190,7 +190,7 @@ def _judge_folder(where: Found, bucket: str, folder: str, scope: Scope) -> tuple
             "Athena は場所の下にあるオブジェクトをマニフェストやチェックサムも含めてすべて読み、除外はできません。",
         )
         return (object_to(where, f"s3://{bucket}/{prefix}…/data/", scope, note=note),)
-    slip = None if read or run else miss(folder, f"{prefix}data/")
+    slip = None if read or run else miss(re.sub(r"\d{14}-[0-9a-f]{8}/", "", folder), f"{prefix}data/")
     return (object_to(where, f"s3://{bucket}/{prefix}…/data/", scope, note=slip),) if slip else ()
 
 

@@ -48,7 +48,10 @@ def runs() -> range:
 
 def export_prefix(scope: Scope) -> str:
     """Return the head of every export key in the pipeline's buckets; replicas keep their keys."""
-    node = "source_bucket" if scope.resource("source_bucket") else scope.subject
+    nodes = ("source_bucket", scope.subject, "destination_bucket")
+    node = next(
+        (one for one in nodes if (found := scope.resource(one)) and "ExportPrefix" in found.attributes), scope.subject
+    )
     return str(scope.take(f"{node}.ExportPrefix") or "AWSDynamoDB/")
 
 

@@ -23,6 +23,12 @@ from auditor.predicates.words import A_PREFIX_OF, ALL_OF
 from auditor.scope import Found, Predicate, Scope, object_to, steps, unknown_at, walk
 
 _SIZES = ("ObjectSizeGreaterThan", "ObjectSizeLessThan")
+_LARGEST = 50 * 1024**4
+"""The largest object that S3 keeps: 50 TB (S3UG UploadingObjects)."""
+
+Probe = tuple[str, int]
+"""An export object: its key, and its size in bytes."""
+
 _ACTIONS: Mapping[str, tuple[str, ...]] = {
     "Expiration": ("Expiration.Days", "Expiration.Date"),
     "NoncurrentVersionExpiration": ("NoncurrentVersionExpiration.NoncurrentDays",),
@@ -59,13 +65,35 @@ def _enabled(rule: Found) -> Maybe:
     return rule.value if isinstance(rule.value, Unread) else same(walk(rule.value, ("Status",)), "Enabled")
 
 
-def _applies(rule: Found, keys: Sequence[str]) -> list[Maybe]:
-    """Tell of each export object whether an Enabled rule applies to it whatever its size; exports have no tags."""
+def _probes(prefix: str, *documents: Found) -> tuple[Probe, ...]:
+    """Return export objects in every size that makes a difference to a rule: data files may have any, manifests are small."""
+    bounds = {bound for document in documents for rule in _rules(document) for bound in _bounds(rule.value)}
+    sizes = {1} | {size for bound in bounds if isinstance(bound, int) for size in (bound - 1, bound, bound + 1)}
+    return tuple((key, size) for size in sorted(sizes) if 1 <= size <= _LARGEST for key in export_keys(prefix))
+
+
+def _bounds(rule: Json) -> tuple[Json, Json]:
+    """Return the sizes that an object has to be above and below, `None` where the rule does not ask."""
+    filters = (walk(rule, ("Filter",)), walk(rule, ("Filter", "And")))
+    above, below = ([one for each in filters if (one := walk(each, (name,))) is not None] for name in _SIZES)
+    return (above or [None])[0], (below or [None])[0]
+
+
+def _applies(rule: Found, probes: Sequence[Probe]) -> list[Maybe]:
+    """Tell of each export object whether an Enabled rule applies to it; exports have no tags."""
     if (on := _enabled(rule)) is False:
-        return [False] * len(keys)
-    sized = narrowed(rule.value, *_SIZES) if not isinstance(rule.value, Unread) else rule.value
-    plain = sized if isinstance(sized, Unread) else not sized
-    return [all_of((on, admitted, plain)) for admitted in each_admitted(rule.value, keys)]
+        return [False] * len(probes)
+    if isinstance(rule.value, Unread):
+        return [rule.value] * len(probes)
+    bounds = _bounds(rule.value)
+    admitted = each_admitted(rule.value, [key for key, _ in probes])
+    return [all_of((on, one, _fits(size, *bounds))) for one, (_, size) in zip(admitted, probes, strict=True)]
+
+
+def _fits(size: int, above: Json, below: Json) -> Maybe:
+    larger = above if isinstance(above, Unread) else not isinstance(above, int) or size > above
+    smaller = below if isinstance(below, Unread) else not isinstance(below, int) or size < below
+    return all_of((larger, smaller))
 
 
 def _does(rule: Found, action: str) -> Maybe:
@@ -79,7 +107,8 @@ def _does(rule: Found, action: str) -> Maybe:
 def _manages(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     rules = [rule for rule in _rules(found) if _does(rule, wanted) is not False]
     prefix = export_prefix(scope)
-    reach = {rule.route: _manages_each(rule, wanted, prefix) for rule in rules}
+    probes = _probes(prefix, found)
+    reach = {rule.route: _manages_each(rule, wanted, probes) for rule in rules}
     verdict = all_of(any_of(verdicts) for verdicts in zip(*reach.values(), strict=True)) if rules else False
     if verdict is True:
         return ()
@@ -90,9 +119,9 @@ def _manages(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     return (_nearest(found, [rule for rule in rules if _does(rule, wanted) is True], prefix, said, scope),)
 
 
-def _manages_each(rule: Found, action: str, prefix: str) -> list[Maybe]:
+def _manages_each(rule: Found, action: str, probes: Sequence[Probe]) -> list[Maybe]:
     does = _does(rule, action)
-    return [all_of((does, applies)) for applies in _applies(rule, export_keys(prefix))]
+    return [all_of((does, applies)) for applies in _applies(rule, probes)]
 
 
 def _action_asked(wanted: Json) -> Text:
@@ -187,8 +216,8 @@ def _age(action: Found, scope: Scope) -> Iterator[tuple[Found, float | Unread]]:
 
 def _expires_in_step(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     other = Found(scope.take(wanted), str(wanted))
-    keys = export_keys(export_prefix(scope))
-    for here, there in zip(_expiries(found, keys), _expiries(other, keys), strict=True):
+    probes = _probes(export_prefix(scope), found, other)
+    for here, there in zip(_expiries(found, probes), _expiries(other, probes), strict=True):
         gaps = [(side, one) for side, one in ((found, here), (other, there)) if isinstance(one[1], Unread)]
         if gaps:
             side, (_, why) = gaps[0]
@@ -229,12 +258,12 @@ def _out_of_step(found: Found, here: Expiry, there: Expiry, scope: Scope) -> Evi
 Expiry = tuple[Found | None, Json]
 
 
-def _expiries(side: Found, keys: Sequence[str]) -> list[Expiry]:
+def _expiries(side: Found, probes: Sequence[Probe]) -> list[Expiry]:
     """Return for each object what expires it on one side first, and its days (`None` for a date), or why that is not known."""
-    rules = [(rule, _does(rule, "Expiration"), _applies(rule, keys)) for rule in _rules(side)]
+    rules = [(rule, _does(rule, "Expiration"), _applies(rule, probes)) for rule in _rules(side)]
     return [
         _first_expiry([(rule, all_of((applies[index], does))) for rule, does, applies in rules])
-        for index in range(len(keys))
+        for index in range(len(probes))
     ]
 
 

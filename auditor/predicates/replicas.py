@@ -120,7 +120,7 @@ def _right_key(key: Found, region: Found, wanted: Text, scope: Scope) -> Iterato
 
 
 def _usable(key: Found, scope: Scope) -> Iterator[Evidence]:
-    """Judge the declared destination key when it is the one that the rule names."""
+    """Judge the declared destination key, which has to be the one that the rule names."""
     described = scope.find("destination_key.Description")
     arn = walk(described.value, ("Arn",))
     if isinstance(arn, Unread) or described.unread is not None:
@@ -128,7 +128,12 @@ def _usable(key: Found, scope: Scope) -> Iterator[Evidence]:
             described.route, described.unread or arn, Text("an enabled symmetric key", "有効な対称キー"), scope
         )
         return
-    if arn != key.value:
+    if isinstance(arn, str) and arn != key.value:
+        note = Text(
+            "The rule names another key than the pipeline's destination_key, whose policy and state are looked after.",
+            "ルールが指定しているのは、パイプラインで宣言した destination_key とは別のキーです。",
+        )
+        yield object_to(key, arn, scope, note=note)
         return
     for name, wanted in (("KeyState", "Enabled"), ("KeySpec", "SYMMETRIC_DEFAULT"), ("KeyManager", "CUSTOMER")):
         found = Found(walk(described.value, (name,)), f"{described.route}.{name}")
