@@ -12,6 +12,7 @@ from auditor.iam.request import Request
 
 __all__ = ["Grant", "grant_allows"]
 
+_CONSTRAINTS = frozenset({"EncryptionContextEquals", "EncryptionContextSubset", "SourceArn"})
 _CONTEXT = "kms:encryptioncontext:"
 
 
@@ -20,7 +21,8 @@ class Grant:
     """A grant on the key that the request is about. `operations` are names such as "Decrypt".
 
     `equals` and `subset` are the encryption context constraints: the request's context must be the first, or contain
-    the second. Source: KMS Developer Guide, grants.
+    the second. `source_arn` is the resource on whose behalf the request must be made, "" for any; `limited` says that
+    there are constraints of which this library does not know. Source: KMS Developer Guide, grants.
     """
 
     grantee: str
@@ -28,11 +30,13 @@ class Grant:
     name: str = "grant"
     equals: Mapping[str, str] | None = None
     subset: Mapping[str, str] = field(default_factory=dict)
+    source_arn: str = ""
+    limited: bool = False
 
     @classmethod
     def parse(cls, entry: Mapping[str, object]) -> Grant:
         """Return the grant of an entry of KMS's ListGrants. Raises PolicyError."""
-        grantee = entry.get("GranteePrincipal")
+        grantee = entry.get("GranteePrincipal") or entry.get("GranteeServicePrincipal")
         operations = entry.get("Operations")
         if not isinstance(grantee, str):
             raise PolicyError("grant", "GranteePrincipal", "must be text")
@@ -44,7 +48,15 @@ class Grant:
         equals = limits.get("EncryptionContextEquals")
         subset = limits.get("EncryptionContextSubset") or {}
         name = str(entry.get("Name") or entry.get("GrantId") or "grant")
-        return cls(grantee, frozenset(map(str, operations)), name, _pairs(equals) if equals else None, _pairs(subset))
+        return cls(
+            grantee,
+            frozenset(map(str, operations)),
+            name,
+            _pairs(equals) if equals else None,
+            _pairs(subset),
+            str(limits.get("SourceArn") or ""),
+            limited=not limits.keys() <= _CONSTRAINTS,
+        )
 
 
 def _pairs(value: object) -> Mapping[str, str]:
@@ -54,10 +66,23 @@ def _pairs(value: object) -> Mapping[str, str]:
 
 
 def grant_allows(grant: Grant, request: Request) -> bool | None:
-    """Return whether the grant lets the request use the key; None if its encryption context is unknowable."""
+    """Return whether the grant lets the request use the key; None if that hangs on what nobody can know."""
     operation = request.action.partition(":")[2].lower()
-    if operation not in {name.lower() for name in grant.operations} or not _is_grantee(grant.grantee, request):
+    grantee = _is_grantee(grant.grantee, request)
+    if operation not in {name.lower() for name in grant.operations} or grantee is False:
         return False
+    held = (grantee, None if grant.limited else True, _from_source(grant, request), _in_context(grant, request))
+    return False if False in held else None if None in held else True
+
+
+def _from_source(grant: Grant, request: Request) -> bool | None:
+    if not grant.source_arn:
+        return True
+    found = request.facts.get("aws:sourcearn")
+    return None if isinstance(found, Unknown) else found == (grant.source_arn,)
+
+
+def _in_context(grant: Grant, request: Request) -> bool | None:
     wanted = grant.equals if grant.equals is not None else grant.subset
     verdict: bool | None = True
     for key, value in wanted.items():
@@ -75,11 +100,12 @@ def grant_allows(grant: Grant, request: Request) -> bool | None:
     return verdict
 
 
-def _is_grantee(grantee: str, request: Request) -> bool:
+def _is_grantee(grantee: str, request: Request) -> bool | None:
+    """Return whether the caller is the grantee; AWS does not say whether a grant to an account reaches its principals."""
     who = request.caller
     if grantee == who.arn:
         return True
-    if who.kind == "session":
-        found = caller(grantee)
-        return found.kind == "role" and (found.account, found.name) == (who.account, who.name)
-    return False
+    found = caller(grantee)
+    if found.kind == "root" and found.account == who.account:
+        return True if who.kind == "root" else None
+    return who.kind == "session" and found.kind == "role" and (found.account, found.name) == (who.account, who.name)
