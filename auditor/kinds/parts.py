@@ -12,6 +12,13 @@ from auditor.model import EMPTY, Json, Text, Unread
 
 # YAML 1.1, which CloudFormation reads, calls all of these booleans.
 _TRUE, _FALSE = frozenset({"true", "yes", "on", "y"}), frozenset({"false", "no", "off", "n"})
+_OPEN = Unread(
+    "Unresolved",
+    detail=Text(
+        "Whether this is a boolean or a text depends on its quotes: write true or false.",
+        "真偽値か文字列かは引用符の有無で変わります。true または false と書いてください。",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +150,30 @@ def truth(value: Json) -> bool | None:
 
 def policy(part: Part) -> Part:
     """Return an IAM policy document, which may be written as a mapping or as JSON text."""
+    if isinstance(part.value, dict):
+        return _open_words(part)
     if not isinstance(part.value, str):
-        return part if part.unread or isinstance(part.value, dict) else malformed(part, "a policy document")
+        return part if part.unread else malformed(part, "a policy document")
     try:
         return lifted(parsed(part.value, "The policy"), part.place)
     except Refused as refusal:
         return Part(Unread("Malformed", detail=Text("{}: {}", "{}: {}").fill(part.place, refusal.text)), part.place)
+
+
+def _open_words(part: Part, path: tuple[str, ...] = ("Statement", "Condition", "Bool")) -> Part:
+    """Return a policy with the words unread that YAML 1.1 takes for true or false where no quotes stand: they are lost.
+
+    `Bool: {aws:SecureTransport: no}` is where one meets them.
+    """
+    if isinstance(part.value, list):
+        return Part([_open_words(one, path) for one in part.value], part.place)
+    if not path and isinstance(part.value, dict):
+        return Part({name: _open_words(one, path) for name, one in part.value.items()}, part.place)
+    if isinstance(part.value, dict):
+        inner = {name: one for name, one in part.value.items() if name.startswith(path[0])}
+        return Part({**part.value, **{name: _open_words(one, path[1:]) for name, one in inner.items()}}, part.place)
+    said = part.value.lower() if isinstance(part.value, str) and not path else ""
+    return Part(_OPEN, part.place) if said in _TRUE | _FALSE and said not in {"true", "false"} else part
 
 
 def each(spell: Spell) -> Spell:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from auditor.kinds import aws_managed
 from auditor.kinds.declared import ONLY_LIVE, Attached, Declared, Spelling, outside
 from auditor.kinds.organizations import SCP
-from auditor.kinds.parts import Part, at, malformed, policy, text, whole
+from auditor.kinds.parts import Part, at, lifted, malformed, policy, text, whole
 from auditor.model import Text, Unread
 
 INLINE = ("AWS::IAM::Policy", "AWS::IAM::RolePolicy")
@@ -100,6 +101,8 @@ def _managed(declared: Declared, arn: Part, instead: str) -> tuple[str, Part]:
     document = declared.managed(said.value)
     if document is not None:
         return said.value, policy(document)
+    if (own := aws_managed.document(said.value)) is not None:
+        return said.value, lifted(own, arn.place)
     detail = Text(
         f"The managed policy {said.value} is not in the template.",
         f"管理ポリシー {said.value} はテンプレートにありません。",

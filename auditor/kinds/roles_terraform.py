@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from auditor.kinds import aws_managed
 from auditor.kinds.declared import ONLY_LIVE
 from auditor.kinds.organizations import SCP
-from auditor.kinds.parts import Part, malformed, policy, text, whole
+from auditor.kinds.parts import Part, lifted, malformed, policy, text, whole
 from auditor.kinds.planned import Planned, Spelling, elsewhere, empty, given, not_in_plan, text_of
 from auditor.model import Text, Unread
 
@@ -147,6 +148,8 @@ def _managed(planned: Planned, arn: Part, instead: str) -> tuple[str, Part]:
     document = planned.managed(said.value)
     if document is not None:
         return said.value, policy(document)
+    if (own := aws_managed.document(said.value)) is not None:
+        return said.value, lifted(own, arn.place)
     detail = Text(
         f"The managed policy {said.value} is not in the plan.", f"管理ポリシー {said.value} はプランにありません。"
     )

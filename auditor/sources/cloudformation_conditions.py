@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from auditor.kinds.parts import Part, plain, truth
 from auditor.model import Json, Text, Unread
 from auditor.scope import first_unread
-from auditor.sources.cloudformation_template import Written
+from auditor.sources.cloudformation_written import Written
 
 Verdict = bool | Unread
 Resolve = Callable[[Written], "Part | None"]

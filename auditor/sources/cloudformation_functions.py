@@ -13,7 +13,7 @@ from auditor.kinds.parts import Part, plain, text
 from auditor.model import Json, Text, Unread
 from auditor.scope import first_unread
 from auditor.sources.cloudformation_conditions import Verdict
-from auditor.sources.cloudformation_template import Written
+from auditor.sources.cloudformation_written import Written
 
 TEXT_AT_MOST = 1_000_000
 

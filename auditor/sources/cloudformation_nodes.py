@@ -12,8 +12,9 @@ from auditor.kinds.parts import text
 from auditor.model import Account, Node, Text, Unread
 from auditor.sources.cloudformation_names import IDENTITIES, generated
 from auditor.sources.cloudformation_sam import INSTALL, SAM
-from auditor.sources.cloudformation_template import Template, Written
+from auditor.sources.cloudformation_template import Template
 from auditor.sources.cloudformation_values import Reading, Stack
+from auditor.sources.cloudformation_written import Written
 
 ALIAS, KEY_ALIAS = "AWS::Lambda::Alias", "AWS::KMS::Alias"
 _MANAGED = "AWS::IAM::ManagedPolicy"

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from auditor.kinds import KINDS, attributes_of, target_of
 from auditor.kinds.cloudformation import SPELLINGS
-from auditor.kinds.declared import Attached, Declared
+from auditor.kinds.declared import ONLY_PLAN, Attached, Declared
 from auditor.kinds.names import bare
 from auditor.kinds.parts import Part, places, plain
+from auditor.kinds.plans import PLAN
 from auditor.model import Account, Json, Node, Pipeline, Resource, Snapshot, Text, Unread
 from auditor.sources import cloudformation_nodes as nodes
 from auditor.sources.cloudformation_names import IDENTITIES
@@ -193,7 +194,8 @@ class Picture:
         node, found = self.pipeline.nodes[name], self.found[name]
         if isinstance(found, Unread):
             attributes, aliases = attributes_of(node, self.pipeline)
-            return Resource(node, {}, dict.fromkeys(listed, found), attributes, aliases)
+            unfound = {facet: ONLY_PLAN if facet == PLAN else found for facet in listed}
+            return Resource(node, {}, unfound, attributes, aliases)
         declared = self._declared(found)
         facets: dict[str, Json] = {}
         unread: dict[str, Unread] = {}

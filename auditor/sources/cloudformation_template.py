@@ -10,9 +10,10 @@ from pathlib import Path
 
 from auditor.errors import InputError, Mistake, Place, SourceError
 from auditor.files import Document, did_you_mean, load_json, parse_json, parse_yaml, read_text, shown
-from auditor.files.document import Spot, Step
 from auditor.model import EMPTY, Json
+from auditor.sources.cloudformation_loops import unrolled
 from auditor.sources.cloudformation_sam import SAM, expanded, is_serverless
+from auditor.sources.cloudformation_written import Written
 
 TEMPLATE_BYTES = 64_000_000
 # Transforms that leave all resources as they are written, or add functions that are read here.
@@ -22,43 +23,6 @@ _HARMLESS = frozenset(
 )
 _TAG = re.compile(r"!([A-Za-z][A-Za-z0-9:]*)")
 _SECTIONS = ("Parameters", "Mappings", "Conditions", "Resources")
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """A part of a template as it is written: its value, and the places of its parts."""
-
-    value: Json
-    spot: Spot
-    file: str
-
-    @property
-    def place(self) -> Place:
-        """Return where it stands: at its key, where it has one."""
-        if self.spot.key_line:
-            return Place(self.file, self.spot.key_line, self.spot.key_column)
-        return Place(self.file, self.spot.line, self.spot.column)
-
-    def get(self, name: str) -> Written | None:
-        """Return a member of a mapping, `None` when it is absent."""
-        if not isinstance(self.value, Mapping) or name not in self.value:
-            return None
-        return Written(self.value[name], self._part(name), self.file)
-
-    def items(self) -> Iterator[tuple[str, Written]]:
-        """Yield the members of a mapping; nothing of any other value."""
-        for name, value in self.value.items() if isinstance(self.value, Mapping) else ():
-            yield name, Written(value, self._part(name), self.file)
-
-    def each(self) -> list[Written]:
-        """Return the items of a list; a value that is none is its only item."""
-        if not isinstance(self.value, list):
-            return [self]
-        return [Written(one, self._part(index), self.file) for index, one in enumerate(self.value)]
-
-    def _part(self, step: Step) -> Spot:
-        found = (self.spot.parts or {}).get(step)
-        return found if found is not None else Spot(self.spot.line, self.spot.column)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +48,9 @@ def load(path: Path, given: Mapping[str, str] = EMPTY, region: str = "us-east-1"
     except InputError as error:
         raise SourceError(error.mistakes) from None
     if not is_serverless(document.value):
-        return template(document)
+        return template(document, given=given)
     made = expanded(document, given, region)
-    return template(document if made is None else made, macro="" if made is not None else SAM)
+    return template(document if made is None else made, "" if made is not None else SAM, given)
 
 
 def parse(source: str, file: str) -> Document:
@@ -115,8 +79,11 @@ def _attribute(value: Json) -> Json:
     return {"Fn::GetAtt": value}
 
 
-def template(document: Document, macro: str = "") -> Template:
-    """Return a document as a template; `macro` is one that was not carried out. Raises `SourceError` when it is none."""
+def template(document: Document, macro: str = "", given: Mapping[str, str] = EMPTY) -> Template:
+    """Return a document as a template; `macro` is one that was not carried out, `given` are values of parameters.
+
+    Raises `SourceError` when it is none.
+    """
     whole = Written(document.value, document.spot, document.file)
     if not isinstance(whole.value, Mapping) or not isinstance(whole.value.get("Resources"), Mapping):
         raise SourceError([_foreign(whole)])
@@ -126,6 +93,8 @@ def template(document: Document, macro: str = "") -> Template:
         if (part := whole.get(name)) is not None and not isinstance(part.value, Mapping)
     ]
     sections = {name: dict(part.items()) if (part := whole.get(name)) else {} for name in (*_SECTIONS, "Outputs")}
+    for name in ("Resources", "Conditions", "Outputs"):
+        sections[name] = unrolled(sections[name], partial(_listed, sections["Parameters"], given))
     loops = tuple(name for name in sections["Resources"] if name.startswith("Fn::"))
     resources = {name: one for name, one in sections["Resources"].items() if name not in loops}
     mistakes += [mistake for name, one in resources.items() for mistake in _resource_mistakes(name, one)]
@@ -141,6 +110,16 @@ def template(document: Document, macro: str = "") -> Template:
         macro or _macro(whole.get("Transform")),
         loops,
     )
+
+
+def _listed(parameters: Mapping[str, Written], given: Mapping[str, str], name: str) -> list[str] | None:
+    """Return the values of a list parameter, `None` when nobody gave any."""
+    declared = parameters[name].value if name in parameters else None
+    kind = str(declared.get("Type", "")) if isinstance(declared, Mapping) else ""
+    said = given.get(name, declared.get("Default") if isinstance(declared, Mapping) else None)
+    if not (kind == "CommaDelimitedList" or kind.startswith("List<")) or not isinstance(said, str):
+        return None
+    return [one.strip() for one in said.split(",")]
 
 
 def _foreign(whole: Written) -> Mistake:

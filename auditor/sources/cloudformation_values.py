@@ -12,7 +12,8 @@ from auditor.model import Account, Json, Text, Unread
 from auditor.sources.cloudformation_conditions import Verdict, decided
 from auditor.sources.cloudformation_functions import DYNAMIC, DYNAMIC_LATER, FUNCTIONS, unresolved
 from auditor.sources.cloudformation_names import IDENTITIES, filled
-from auditor.sources.cloudformation_template import Template, Written
+from auditor.sources.cloudformation_template import Template
+from auditor.sources.cloudformation_written import Written
 
 NAME_AT_MOST = 2048
 CHAIN_AT_MOST = 40

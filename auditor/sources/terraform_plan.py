@@ -104,11 +104,12 @@ def _at(items: list[Json], index: int) -> Json:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """A block of the configuration: its expressions, the provider it uses, and what it is repeated for."""
+    """A block of the configuration: its expressions, the provider it uses, what it is repeated for, and its mode."""
 
     expressions: Mapping[str, Json]
     provider: str
     repeated: Json = None
+    mode: str = "managed"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

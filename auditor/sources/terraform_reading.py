@@ -103,16 +103,37 @@ def _plan(value: Json, shape: _Shape) -> Plan:
     changes = list(_changes(known, shape))
     blocks, modules, providers = _configuration(shape.mapping(known.get("configuration"), "configuration"), shape)
     variables = shape.mapping(known.get("variables"), "variables")
+    instances = tuple(_instances(known, changes, shape))
+    whole = known.get("errored") is not True and known.get("complete") is not False
     return Plan(
         shape.file,
-        tuple(_instances(known, changes, shape)),
+        instances,
         tuple(one for one in changes if one.actions == ("delete",)),
-        whole=known.get("errored") is not True and known.get("complete") is not False,
+        whole=whole and not _targeted(blocks, modules, {one.block for one in (*changes, *instances)}),
         blocks=blocks,
         modules=modules,
         providers=providers,
         variables={name: shape.mapping(one, f"variables.{name}").get("value") for name, one in variables.items()},
     )
+
+
+def _targeted(blocks: Mapping[str, Block], modules: Mapping[str, Module], planned: set[str]) -> bool:
+    """Tell whether the plan lacks resources of its configuration: then it was limited with `-target`.
+
+    Before Terraform 1.8 such a plan does not say so itself. What is repeated may be repeated no times.
+    """
+    repeated = tuple(
+        f"{path}.module.{name}." if path else f"module.{name}."
+        for path, module in modules.items()
+        for name, call in module.calls.items()
+        if {"for_each_expression", "count_expression"} & set(call)
+    )
+    lacking = (
+        address
+        for address, block in blocks.items()
+        if address not in planned and block.repeated is None and block.mode == "managed"
+    )
+    return any(not address.startswith(repeated) for address in lacking)
 
 
 def _nulls(known: Mapping[str, Json]) -> set[str]:
@@ -229,7 +250,8 @@ def _configuration(
             blocks[f"{path}.{_block(resource)}" if path else _block(resource)] = Block(
                 shape.mapping(resource.get("expressions"), f"{there}.expressions"),
                 _text(resource.get("provider_config_key")),
-                resource.get("for_each_expression") or resource.get("count_expression"),
+                resource.get("for_each_expression", resource.get("count_expression")),
+                _text(resource.get("mode")) or "managed",
             )
         for name, call in calls.items():
             inner = f"{path}.module.{name}" if path else f"module.{name}"
