@@ -166,6 +166,12 @@ class TestInABrowser:
         assert (
             page.locator("#trend-text").inner_text() == "3 回の実行。2026-11-23 の不合格は 7 件、2026-11-25 は 2 件。"
         )
+        again = show(
+            replace(sample.report(), history=(nights[2], replace(nights[2], started_at="2026-11-25T21:30:00Z")))
+        )
+        assert again.locator("#trend-text").inner_text() == (
+            "2 runs. Failed on 2026-11-25 03:00: 2; on 2026-11-25 21:30: 2."
+        )
         heights = [float(bar.get_attribute("height")) for bar in page.locator("#trend .failed").all()]
         assert heights[0] > heights[2] > heights[1] == 0
         assert page.locator("#trend title").first.text_content() == (
@@ -324,3 +330,13 @@ class TestInABrowser:
         for row in narrow.locator(".row").all():
             row.click()
         assert narrow.evaluate("document.documentElement.scrollWidth") <= 360
+        spills = (
+            "[...document.querySelectorAll('.details p')].filter((one) => one.scrollWidth > one.clientWidth).length"
+        )
+        assert narrow.evaluate(spills) == 0
+
+    def test_a_clean_report_says_so(self, show):
+        page = show(only(Verdict.PASS, Verdict.NOT_APPLICABLE))
+        assert page.locator("#shown").inner_text().startswith("Nothing is wrong.")
+        page.locator("#search").fill("no such thing")
+        page.wait_for_function("document.getElementById('shown').textContent === 'No finding matches the filters.'")

@@ -89,6 +89,10 @@ PAGE: Mapping[str, Text] = MappingProxyType(
         "page-filter-clear": Text("Clear filters", "絞り込みを解除"),
         "page-filter-place": Text("Only {}", "{} のみ"),
         "page-shown": Text("{} of {} findings shown", "{1} 件中 {0} 件を表示"),
+        "page-nothing-wrong": Text(
+            "Nothing is wrong. Choose “passed” to see what was judged.",
+            "問題はありません。「合格」を選ぶと、判定した内容を表示します。",
+        ),
         "page-nothing-shown": Text("No finding matches the filters.", "条件に一致する指摘はありません。"),
         "page-why": Text("Why it matters", "なぜ重要か"),
         "page-evidence": Text("Evidence", "根拠"),

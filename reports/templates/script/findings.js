@@ -77,7 +77,7 @@ function drawLists() {
   sight.disconnect();
   const found = matching();
   const total = Object.values(found).reduce((sum, list) => sum + list.length, 0);
-  byId("shown").textContent = total ? counted("shown", total, report.findings.length) : word("nothing-shown");
+  byId("shown").textContent = total ? counted("shown", total, report.findings.length) : word(whyNothing());
   byId("lists").replaceChildren(
     ...STATES.filter((state) => found[state].length).map((state) => drawList(state, found[state]))
   );
@@ -199,4 +199,9 @@ function only(place) {
   drawFilters();
   drawLists();
   if (place) byId("findings").focus();
+}
+
+function whyNothing() {
+  const good = report.findings.length && report.findings.every((one) => one.state === "pass" || one.state === "na");
+  return good && !filters.search && !filters.place ? "nothing-wrong" : "nothing-shown";
 }

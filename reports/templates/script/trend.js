@@ -7,12 +7,15 @@ function drawTrend() {
   byId("trend").hidden = runs.length < 2;
   if (runs.length < 2) return;
   const [first, last] = [runs[0], runs[runs.length - 1]];
-  byId("trend-text").textContent = counted("trend-text", runs.length, day(first[0]), first[1], day(last[0]), last[1]);
+  const [from, to] = days(first[0], last[0]);
+  byId("trend-text").textContent = counted("trend-text", runs.length, from, first[1], to, last[1]);
   byId("trend-chart").replaceChildren(trendChart(runs));
 }
 
-function day(moment) {
-  return moment.slice(0, 10);
+// Two runs of one day are told apart by the time.
+function days(first, last) {
+  const length = first.slice(0, 10) === last.slice(0, 10) ? 16 : 10;
+  return [first, last].map((moment) => moment.slice(0, length).replace("T", " "));
 }
 
 function trendChart(runs) {
