@@ -336,7 +336,9 @@ class TestInABrowser:
         assert narrow.evaluate(spills) == 0
 
     def test_a_clean_report_says_so(self, show):
+        from playwright.sync_api import expect
+
         page = show(only(Verdict.PASS, Verdict.NOT_APPLICABLE))
         assert page.locator("#shown").inner_text().startswith("Nothing is wrong.")
         page.locator("#search").fill("no such thing")
-        page.wait_for_function("document.getElementById('shown').textContent === 'No finding matches the filters.'")
+        expect(page.locator("#shown")).to_have_text("No finding matches the filters.")
