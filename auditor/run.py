@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date, datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from auditor.engine import evaluate
 from auditor.kept import Shelf
@@ -57,12 +57,30 @@ class Settings:
         return self.sources == ("live",)
 
 
+class Reader(Protocol):
+    """Who reads live accounts in place of this process (`auditor.fleet.executor`)."""
+
+    def read(
+        self,
+        pipelines: tuple[Pipeline, ...],
+        needs: Needs,
+        settings: Settings,
+        progress: Progress | None = None,
+        interrupted: Callable[[], bool] | None = None,
+    ) -> Iterable[Snapshot]:
+        """Return one snapshot a pipeline, in the given order."""
+
+    def usage(self) -> Usage:
+        """Return the calls made so far; `seconds` is 0."""
+
+
 def audit(
     pipelines: Iterable[Pipeline],
     rules: Iterable[Rule],
     settings: Settings | None = None,
     *,
     aws: Aws | None = None,
+    reader: Reader | None = None,
     progress: Progress | None = None,
     interrupted: Callable[[], bool] | None = None,
     lean: bool = False,
@@ -70,19 +88,20 @@ def audit(
     """Return the report of one run.
 
     Reads exactly the facets that the rules need, each once; what could not be read makes unknown findings. With `aws`
-    given, that door is used and left open; otherwise a door is opened for a live run and closed after it. Once
-    `interrupted()` is true, what was read is judged, the rest is unknown, and the report says so. A `lean` report keeps no
-    documents: its memory does not grow with what was read, and it cannot be mended from.
+    given, that door is used and left open; with `reader`, that one reads; otherwise a door is opened for a live run and
+    closed after it. Once `interrupted()` is true, what was read is judged, the rest is unknown, and the report says so. A
+    `lean` report keeps no documents: its memory does not grow with what was read, and it cannot be mended from.
     """
     settings = settings or Settings()
     listed, book = tuple(pipelines), tuple(rules)
     started, begun = datetime.now(timezone.utc), time.monotonic()
     desk = _Desk(listed, book, settings, settings.today or started.date(), lean=lean)
-    with door(settings, aws) as way:
-        before = way.usage() if way is not None else Usage()
-        for snapshot in read(listed, book, settings, way, progress, interrupted):
+    with nullcontext(aws) if reader is not None else door(settings, aws) as way:
+        spends = reader if reader is not None else way
+        before = spends.usage() if spends is not None else Usage()
+        for snapshot in read(listed, book, settings, way, reader, progress=progress, interrupted=interrupted):
             desk.take(snapshot)
-        after = way.usage() if way is not None else Usage()
+        after = spends.usage() if spends is not None else Usage()
     seconds = round(time.monotonic() - begun, 3)
     return Report(
         findings=desk.findings(),
@@ -156,13 +175,17 @@ def read(
     rules: tuple[Rule, ...],
     settings: Settings,
     aws: Aws | None,
+    reader: Reader | None = None,
+    *,
     progress: Progress | None = None,
     interrupted: Callable[[], bool] | None = None,
 ) -> Iterable[Snapshot]:
-    """Return one snapshot a pipeline from the sources that the settings name."""
+    """Return one snapshot a pipeline from the sources that the settings name, or as `reader` reads live ones."""
     from auditor import sources
 
     needs = _needs(pipelines, rules, to_fix=settings.to_fix)
+    if reader is not None:
+        return reader.read(pipelines, needs, settings, progress, interrupted)
     return sources.read(
         pipelines, needs, settings.sources, aws=aws, options=settings, progress=progress, interrupted=interrupted
     )

@@ -61,6 +61,7 @@ REASONS: Mapping[str, Text] = MappingProxyType(
         "Unknowable": Text("nobody can tell beforehand", "事前には判断できません"),
         "Unreachable": Text("AWS cannot be reached", "AWS に接続できません"),
         "Unresolved": Text("it cannot be resolved", "値を解決できません"),
+        "WorkerLost": Text("the worker that read it was lost", "読み取り中のワーカーが失われました"),
         "WrongAccount": Text("the credentials are another account's", "別アカウントの認証情報です"),
     }
 )

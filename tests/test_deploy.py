@@ -124,6 +124,30 @@ def test_the_job_writes_only_where_it_may():
     assert spec["securityContext"]["runAsUser"] == int(user)
 
 
+def test_the_workers_find_their_scheduler_and_nobody_else_does():
+    from distributed.cli import dask_scheduler, dask_worker
+
+    found = {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(text("kubernetes-dask.yaml"))}
+    pods = {name: one["spec"]["template"] for (kind, name), one in found.items() if kind == "Deployment"}
+    words = {name: pod["spec"]["containers"][0]["command"] for name, pod in pods.items()}
+    assert [each[:2] for each in words.values()] == [["dask", "scheduler"], ["dask", "worker"]]
+    scheduler = dask_scheduler.main.make_context("scheduler", words["auditor-scheduler"][2:]).params
+    worker = dask_worker.main.make_context("worker", words["auditor-workers"][2:]).params
+    service = found["Service", "auditor-scheduler"]["spec"]
+    assert service["selector"] == pods["auditor-scheduler"]["metadata"]["labels"]
+    assert worker["scheduler"] == f"tcp://auditor-scheduler:{service['ports'][0]['port']}"
+    assert scheduler["port"] == str(service["ports"][0]["port"])
+    argument = re.search(r"--executor=\S+", text("kubernetes-dask.yaml"))[0]
+    assert audit_command.make_context("audit", ["x.yaml", argument]).params["executor"] == worker["scheduler"]
+    assert pods["auditor-workers"]["spec"]["serviceAccountName"] == job()["serviceAccountName"]
+    only = found["NetworkPolicy", "auditor"]["spec"]
+    (cronjob,) = [one for one in yaml.safe_load_all(text("kubernetes-cronjob.yaml")) if one["kind"] == "CronJob"]
+    labels = cronjob["spec"]["jobTemplate"]["spec"]["template"]["metadata"]["labels"]
+    for each in (labels, *(pod["metadata"]["labels"] for pod in pods.values())):
+        assert only["podSelector"]["matchLabels"].items() <= each.items()
+        assert only["ingress"] == [{"from": [{"podSelector": only["podSelector"]}]}]
+
+
 def test_ecs_would_register_the_task():
     import botocore.session
     from botocore.validate import ParamValidator

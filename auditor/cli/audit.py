@@ -17,7 +17,7 @@ from auditor.cli.options import (
     severity,
     source_options,
 )
-from auditor.cli.running import lean, load_all, progress_bar, settings_of, write
+from auditor.cli.running import executor_option, lean, load_all, progress_bar, readers, settings_of, write
 
 OUTPUTS = "auditor.outputs"
 
@@ -74,6 +74,7 @@ def audit_options(command: Any) -> Any:
         (
             pipelines_argument,
             source_options,
+            executor_option,
             rule_options,
             click.option(
                 "--fail-on",
@@ -152,16 +153,24 @@ def run(ctx: click.Context, choices: dict[str, Any]) -> int:
     """Carry out an audit as the options say and return its exit code."""
     from auditor.cli.interrupts import EXIT_CODE, noticed
     from auditor.render.totals import exit_code
-    from auditor.run import audit, door
+    from auditor.run import audit
 
     outputs = pairs(ctx.meta[OUTPUTS])
     duties_of(choices).check()
     pipelines, rules = load_all(choices)
     settings = settings_of(choices)
-    with door(settings) as aws:
+    with readers(settings, choices["executor"]) as (aws, reader):
         with progress_bar(quiet=choices["quiet"], lang=choices["lang"]) as progress, noticed() as interrupted:
-            thin = lean(outputs) and not choices["fix"]
-            report = audit(pipelines, rules, settings, aws=aws, progress=progress, interrupted=interrupted, lean=thin)
+            report = audit(
+                pipelines,
+                rules,
+                settings,
+                aws=aws,
+                reader=reader,
+                progress=progress,
+                interrupted=interrupted,
+                lean=lean(outputs) and not choices["fix"],
+            )
             ended = interrupted()
         if choices["fix"] and not ended:
             from auditor.cli.remedy import mend

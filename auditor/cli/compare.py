@@ -36,7 +36,7 @@ def snapshot_command(output: Path, **choices: Any) -> int:
     pipelines, rules = load_all(choices)
     settings = settings_of(choices)
     with door(settings) as aws, progress_bar(quiet=False) as progress:
-        snapshots = tuple(read(pipelines, rules, settings, aws, progress))
+        snapshots = tuple(read(pipelines, rules, settings, aws, progress=progress))
     dump(snapshots, output)
     wanted, answered = counts(snapshots)
     click.echo(
@@ -116,7 +116,7 @@ def _asked(name: str, choices: Mapping[str, Any]) -> tuple[tuple[Snapshot, ...],
     pipelines, rules = load_all(dict(choices))
     settings = replace(settings_of({**choices, "sources": (name,)}))
     with door(settings) as aws, progress_bar(quiet=False) as progress:
-        return tuple(read(pipelines, rules, settings, aws, progress)), rules
+        return tuple(read(pipelines, rules, settings, aws, progress=progress)), rules
 
 
 def _as_json(verdicts: Sequence[Verdicts], facets: Sequence[FacetChange]) -> str:

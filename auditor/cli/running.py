@@ -14,9 +14,32 @@ from auditor.cli.options import check_fixing, check_sources, coloured, columns, 
 from auditor.cli.phrases import READING
 
 if TYPE_CHECKING:
+    from auditor.aws import Aws
     from auditor.model import Pipeline, Report
     from auditor.rule import Rule
-    from auditor.run import Progress, Settings
+    from auditor.run import Progress, Reader, Settings
+
+
+def _address(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    """Return the address of a scheduler, or an empty string for the threads of this process; raises `UsageError`."""
+    from auditor.errors import UsageError
+
+    engine, equals, address = value.partition("=")
+    if engine == "local" and not equals:
+        return ""
+    if engine != "dask" or not address:
+        raise UsageError(f"--executor {value}: there is no such executor.", "Say local or dask=tcp://host:port.")
+    return address
+
+
+executor_option = click.option(
+    "--executor",
+    metavar="WHO",
+    default="local",
+    show_default=True,
+    callback=_address,
+    help="Who reads: local (threads), or dask=tcp://host:port, the workers of a Dask scheduler.",
+)
 
 
 def load_all(choices: dict[str, Any]) -> tuple[tuple[Pipeline, ...], tuple[Rule, ...]]:
@@ -44,9 +67,19 @@ def settings_of(choices: dict[str, Any]) -> Settings:
         if not equals:
             raise UsageError(f"--parameter {word}: a parameter is KEY=VALUE.")
         parameters[key] = value
+    check_sources(choices)
+    check_fixing(choices)
     sources = tuple(choices["sources"]) or ("live",)
     if choices.get("fix") and sources != ("live",):
         raise UsageError("--fix mends what runs, so it needs --source live.", "Leave out --source, or leave out --fix.")
+    if choices.get("executor"):
+        if choices.get("fix"):
+            sentence = "--fix reads and writes from here, where its journal is kept, so it needs --executor local."
+            raise UsageError(sentence, "Leave out --executor, or leave out --fix.")
+        if sources != ("live",):
+            raise UsageError(
+                "--executor dask reads live accounts, so it needs --source live.", "Leave out one of them."
+            )
     return Settings(
         sources=sources,
         concurrency=choices["concurrency"],
@@ -59,6 +92,22 @@ def settings_of(choices: dict[str, Any]) -> Settings:
     )
 
 
+@contextmanager
+def readers(settings: Settings, address: str) -> Iterator[tuple[Aws | None, Reader | None]]:
+    """Yield the door to AWS for a run that reads here, or else the cluster at an address that reads for it."""
+    if address:
+        from auditor.fleet.executor import Fleet
+        from auditor.fleet.executor_dask import connected
+
+        with connected(address) as engine:
+            yield None, Fleet(engine)
+    else:
+        from auditor.run import door
+
+        with door(settings) as aws:
+            yield aws, None
+
+
 def write(report: Report, outputs: Sequence[tuple[str, str]], choices: dict[str, Any]) -> None:
     """Write the report in every format asked for; the last line always counts, on standard error when stdout is not a table."""
     from auditor.cli.nightly import remembered
@@ -67,8 +116,6 @@ def write(report: Report, outputs: Sequence[tuple[str, str]], choices: dict[str,
         _write(told, outputs, choices)
 
 
-    check_sources(choices)
-    check_fixing(choices)
 def _write(report: Report, outputs: Sequence[tuple[str, str]], choices: dict[str, Any]) -> None:
     from auditor.files import writing
     from auditor.render import FORMATS

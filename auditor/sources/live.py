@@ -35,9 +35,15 @@ _AHEAD = 8
 _PARTS = re.compile("[/:]")
 # Seconds: an interrupt is seen when the waiting thread looks up.
 _GLANCE = 0.5
-_INTERRUPTED = Unread(
+INTERRUPTED = Unread(
     "Interrupted", detail=Text("The run was interrupted before this was read.", "読み取る前に実行が中断されました。")
 )
+"""Why what an interrupted run left open is not known."""
+OUT_OF_TIME = Unread(
+    "Timeout",
+    detail=Text("The time for this run was over before this was read.", "読み取る前に制限時間に達しました。"),
+)
+"""Why what a run left open at its deadline is not known."""
 # What readers raise when an answer lacks what AWS's model promises.
 _MALFORMED = (KeyError, TypeError, AttributeError, ValueError, IndexError)
 
@@ -71,7 +77,7 @@ def read(
                 run.wait(ends, progress)
                 run.look_ahead()
                 if interrupted is not None and interrupted():
-                    run.give_up(_INTERRUPTED)
+                    run.give_up(INTERRUPTED)
             yield run.next_snapshot()
             place += 1
     finally:
@@ -106,10 +112,7 @@ class _Run:
         self._concurrency = concurrency
         self._over = threading.Event()
         self._taken_at = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-        self._left_open = Unread(
-            "Timeout",
-            detail=Text("The time for this run was over before this was read.", "読み取る前に制限時間に達しました。"),
-        )
+        self._left_open = OUT_OF_TIME
         self._memo = Memo()
         self._queue: SimpleQueue[tuple[_Wanted, str] | None] = SimpleQueue()
         self._done: SimpleQueue[tuple[_Wanted, str, Json | Unread | BaseException]] = SimpleQueue()
