@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from auditor.files.disk import TEXT_BYTES, read_text, shipped, write_atomic, writing
+from auditor.files.disk import TEXT_BYTES, read_bytes, read_text, shipped, write_atomic, writing
 from auditor.files.document import Document, closest, did_you_mean, path_of, route_of, shown
 from auditor.files.json_text import parse_json
 from auditor.files.schema import schema_mistakes
@@ -27,6 +27,7 @@ __all__ = [
     "parse_json",
     "parse_yaml",
     "path_of",
+    "read_bytes",
     "read_text",
     "route_of",
     "schema_mistakes",

@@ -33,14 +33,7 @@ def read_text(path: Path | Traversable, *, limit: int = TEXT_BYTES, name: str | 
     Refused are folders, pipes and devices (never waited for), larger files, text that is not UTF-8, and NUL characters.
     """
     file = name or str(path)
-    try:
-        content = _bytes_of(path, limit, file) if isinstance(path, Path) else path.read_bytes()
-    except OSError as error:
-        _refuse(file, _reason(error))
-    except ValueError:
-        _refuse(file, "The path holds a NUL character.")
-    if len(content) > limit:
-        _refuse_size(file, limit)
+    content = read_bytes(path, limit=limit, name=name)
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -51,6 +44,20 @@ def read_text(path: Path | Traversable, *, limit: int = TEXT_BYTES, name: str | 
         line = text.count("\n", 0, text.index("\0")) + 1
         _refuse(Place(file, line), "The file holds a NUL character: it is no text file.")
     return text
+
+
+def read_bytes(path: Path | Traversable, *, limit: int, name: str | None = None) -> bytes:
+    """Return what stands in a regular file of at most `limit` bytes, or raise `InputError` as `read_text` does."""
+    file = name or str(path)
+    try:
+        content = _bytes_of(path, limit, file) if isinstance(path, Path) else path.read_bytes()
+    except OSError as error:
+        _refuse(file, _reason(error))
+    except ValueError:
+        _refuse(file, "The path holds a NUL character.")
+    if len(content) > limit:
+        _refuse_size(file, limit)
+    return content
 
 
 def _bytes_of(path: Path, limit: int, file: str) -> bytes:

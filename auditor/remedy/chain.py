@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from auditor.errors import Mistake, Place, SourceError
-from auditor.files import Document, load_json, schema_mistakes, shipped
+from auditor.errors import InputError, Mistake, Place, SourceError
+from auditor.files import JSON_BYTES, Document, load_json, read_bytes, schema_mistakes, shipped
 from auditor.model import Json
 from auditor.remedy.change import digest_of
 
@@ -37,11 +37,11 @@ def lines(path: Path) -> tuple[tuple[Entry, ...], str, bool]:
 
     A process that is killed while it writes leaves a torn last line, which says nothing: it was not yet on the disk
     when the call it speaks of would have left. A torn line may stand before lines that were added later; any other
-    line that is not exactly as it was written raises `SourceError`.
+    line that is not exactly as it was written raises `SourceError`, as does what is no file or larger than 256 MB.
     """
     entries: list[Entry] = []
     last = BEGINNING
-    content = path.read_bytes()
+    content = _content(path)
     pieces = content.split(b"\n")
     for number, piece in enumerate(pieces, 1):
         if not piece:
@@ -60,11 +60,18 @@ def lines(path: Path) -> tuple[tuple[Entry, ...], str, bool]:
     return tuple(entries), last, not content or content.endswith(b"\n")
 
 
+def _content(path: Path) -> bytes:
+    try:
+        return read_bytes(path, limit=JSON_BYTES)
+    except InputError as error:
+        raise SourceError(error.mistakes) from None
+
+
 def parsed(piece: bytes) -> Mapping[str, Json] | None:
     """Return what stands in a line; `None` when it is no line of a journal, or not a whole one."""
     try:
         body = json.loads(piece)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return body if isinstance(body, dict) and {"seq", "at", "event", "previous", "digest"} <= set(body) else None
 
@@ -87,7 +94,7 @@ def broken(path: Path, line: int, what: str) -> SourceError:
 def vet(path: Path) -> None:
     """Raise `SourceError` for a line whose digest is right and whose shape is not: somebody else made it."""
     schemas = {name: load_json(shipped("reports") / "schemas" / f"{name}.json").value for name in (VERSION, "plan-v1")}
-    for number, piece in enumerate(path.read_bytes().split(b"\n"), 1):
+    for number, piece in enumerate(_content(path).split(b"\n"), 1):
         body = parsed(piece)
         if body is None:
             continue

@@ -224,6 +224,8 @@ def _journals(place: Path) -> list[Path]:
 
 def _ended(path: Path) -> bool:
     """Tell whether the last line of a journal ends a run; such a line is short."""
+    if not path.is_file():
+        return False
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - _LAST_LINE))
         body = parsed(file.read().rstrip(b"\n").rpartition(b"\n")[2])

@@ -52,6 +52,8 @@ def _refused(_word: str) -> NoReturn:
 
 def _explained(path: Path, mistake: Mistake) -> Mistake:
     """Say what to do about a file that is no JSON because it is a plan itself, or the log of one."""
+    if not path.is_file():
+        return mistake
     try:
         with path.open("rb") as stream:
             head = stream.read(4096)
