@@ -18,6 +18,7 @@ from auditor.model import Account
 from auditor.pipeline import load, parse
 from auditor.standin import serve
 from auditor.standin.pipeline import Names, build_golden, build_misset
+from tests.plans import stranger
 
 NAMES = Names()
 BOTH = ("--account", "production=111122223333:production", "--account", "analytics=444455556666:analytics")
@@ -443,3 +444,64 @@ def test_every_account_of_the_organization_is_looked_at(golden, auditor, file, c
 def test_wrong_words_get_a_sentence(profiles, auditor, file, words, sentence):
     code, _, err = auditor("init", *words, "-o", file)
     assert (code, sentence in err) == (2, True), err
+
+
+CONDITIONED = """\
+Parameters: {Target: {Type: String, Default: ""}}
+Conditions: {Copied: !Not [!Equals [!Ref Target, ""]]}
+Resources:
+  Exports:
+    Type: AWS::S3::Bucket
+    Properties:
+      BucketName: orders-export
+      ReplicationConfiguration: !If
+        - Copied
+        - Role: arn:aws:iam::111122223333:role/replication
+          Rules: [{Status: Enabled, Prefix: exports/, Destination: {Bucket: !Sub "arn:aws:s3:::${Target}", Account: "444455556666"}}]
+        - !Ref AWS::NoValue
+"""
+
+
+def test_a_template_is_proposed_with_its_parameters_and_in_japanese(tmp_path, auditor, file):
+    template, given = tmp_path / "template.yaml", tmp_path / "given.json"
+    template.write_text(CONDITIONED)
+    given.write_text('{"Target": "elsewhere"}')
+    words = [
+        "--account",
+        "shop=111122223333",
+        "--region",
+        "eu-west-1",
+        "--source",
+        f"cloudformation:{template}",
+        "-o",
+        file,
+    ]
+    assert auditor("init", *words)[0] == 2
+    assert auditor("init", *words, "--parameter", "Target", "--lang", "en")[0] == 2
+    code, _, err = auditor("init", *words, "--parameter-file", given, "--lang", "ja")
+    assert (code, "1 件見つかりました" in err, "の参照" in file.read_text()) == (0, True, True)
+    [pipeline] = load([file])
+    # The account that only the template tells is declared by its number.
+    assert places(pipeline)["destination_bucket"] == ("444455556666", "elsewhere")
+
+
+def test_a_plan_is_proposed_with_the_regions_that_it_tells(tmp_path, auditor, file):
+    plan = tmp_path / "plan.json"
+    buckets = {"aws_s3_bucket.a": {"bucket": "orders-export", "region": "eu-west-1"}}
+    buckets["aws_s3_bucket.b"] = {"bucket": "orders-analytics", "region": "us-west-2"}
+    rule = {"id": "all", "status": "Enabled", "filter": [{"prefix": ""}]}
+    rule["destination"] = [{"bucket": "arn:aws:s3:::orders-analytics"}]
+    role = "arn:aws:iam::111122223333:role/replication"
+    made = {
+        **buckets,
+        "aws_s3_bucket_replication_configuration.a": {"bucket": "orders-export", "role": role, "rule": [rule]},
+    }
+    plan.write_text(json.dumps(stranger.plan({"made": made})))
+    words = ["--account", "shop=111122223333", "--region", "eu-west-1", "--source", f"terraform:{plan}", "-o", file]
+    assert auditor("init", *words)[0] == 0
+    [pipeline] = load([file])
+    assert {name: node.settings.get("region") for name, node in pipeline.nodes.items()} == {
+        "source_bucket": None,
+        "destination_bucket": "us-west-2",
+        "replication_role": None,
+    }

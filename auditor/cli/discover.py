@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from auditor.cli import phrases
+from auditor.cli.options import check_sources, lang_option, language, template_options
+from auditor.cli.proposing import proposed
 
 if TYPE_CHECKING:
     from auditor.aws import Aws
@@ -28,8 +31,14 @@ _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
 )
 @click.option("--region", "regions", multiple=True, metavar="REGION", help="Where to look; the first is the accounts'.")
 @click.option(
-    "--source", default="live", metavar="SOURCE", help="live (default), terraform:PLAN.json or cloudformation:TEMPLATE."
+    "--source",
+    "sources",
+    multiple=True,
+    metavar="SOURCE",
+    help="live (default), terraform:PLAN.json or cloudformation:TEMPLATE; repeatable.",
 )
+@template_options
+@lang_option
 @click.option("--organization", is_flag=True, help="Look at every active account of the organization.")
 @click.option("--role-name", metavar="NAME", help="The role to assume in each account of the organization.")
 @click.option("--merge", is_flag=True, help="Add what is new to the file; nothing in it is changed.")
@@ -52,6 +61,7 @@ def init_command(**choices: Any) -> int:
     from auditor.fleet.discovery_merge import merged
 
     file: Path = choices["output"]
+    lang = language(choices["lang"])
     exists = file.exists() and file.is_file()
     if exists and not choices["merge"]:
         raise UsageError(f"{file} exists already.", "Add what is new with --merge, or write elsewhere with -o FILE.")
@@ -59,18 +69,22 @@ def init_command(**choices: Any) -> int:
         found = _found(aws, choices, file if exists else None)
     if exists:
         if not found.pipelines:
-            written(found)
+            written(found, lang)
         mark = "\ufeff" if file.read_bytes().startswith(b"\xef\xbb\xbf") else ""
         before = read_text(file)
         after = merged(before, str(file), found, _intent())
         if after == before:
-            _tell(f"{file}: nothing is new.", found)
+            _tell(phrases.NOTHING_NEW.fill(file).say(lang), found)
             return 0
         write_atomic(file, mark + after, mode=file.stat().st_mode & 0o777)
     else:
-        write_atomic(file, written(found), mode=0o644)
-    _tell(f"{file}: {len(found.pipelines)} found ({', '.join(one.name for one in found.pipelines)}).", found)
-    click.echo(f"Read it, and then: auditor audit {file}", err=True)
+        write_atomic(file, written(found, lang), mode=0o644)
+    names = [one.name for one in found.pipelines]
+    listed = ", ".join(names[:20]) + (", …" if len(names) > 20 else "")
+    _tell(phrases.FOUND.fill(file, len(names), listed).say(lang), found)
+    said = (("source", "sources"), ("parameter", "parameters"), ("parameters", "parameter_files"))
+    sources = "".join(f" --{word} {one}" for word, name in said for one in choices[name])
+    click.echo(phrases.READ_IT.fill(file, sources).say(lang), err=True)
     return 0
 
 
@@ -92,9 +106,9 @@ def _found(aws: Aws, choices: dict[str, Any], existing: Path | None) -> Discover
     from auditor.fleet.discovery import discover
 
     accounts = _accounts(aws, choices, existing)
-    kind, _, source = choices["source"].partition(":")
-    if kind != "live" or source:
-        return _proposed(kind, source, accounts)
+    if choices["sources"] not in ((), ("live",)):
+        return proposed(choices, accounts, language(choices["lang"]))
+    check_sources(choices)
     return discover(aws, accounts, choices["regions"])
 
 
@@ -190,31 +204,3 @@ def _organization(aws: Aws, main: Account, role: str) -> list[Account]:
         assumed = None if identity == main.id else f"arn:{main.partition}:iam::{identity}:role/{role}"
         result.append(Account(name, identity, main.region, main.profile if assumed is None else None, assumed))
     return result
-
-
-def _proposed(kind: str, source: str, accounts: Sequence[Account]) -> Discovery:
-    """Return what a template's references make up, in the first of the accounts."""
-    from auditor.errors import UsageError
-    from auditor.fleet.discovery_found import Discovery, FoundNode, FoundPipeline
-    from auditor.run import Settings
-    from auditor.sources import cloudformation, proposals, terraform
-
-    if kind not in {"cloudformation", "terraform"} or not source:
-        raise UsageError(
-            f"--source {kind}{':' if source else ''}{source}: there is no such source to discover from.",
-            "Say live, terraform:PLAN.json or cloudformation:TEMPLATE.",
-        )
-    road = terraform if kind == "terraform" else cloudformation
-    made = road.propose(Path(source), Settings(), accounts[0])
-    names = {one.id: one.name for one in accounts}
-    found = []
-    for one, nodes in zip(made, proposals.plain(made, kind, accounts[0].name).values(), strict=True):
-        told = {
-            node: FoundNode(
-                {**words, "account": names.get(words["account"], words["account"])}, f"the {kind} references"
-            )
-            for node, words in nodes.items()
-        }
-        notes = tuple(f"{end} could not be told from the {kind} file" for end in one.open_ends)
-        found.append(FoundPipeline(one.name, told, (), notes))
-    return Discovery(tuple(accounts), tuple(found))

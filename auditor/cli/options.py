@@ -58,6 +58,21 @@ def source_options(command: F) -> F:
             "--timeout", type=click.FloatRange(min=0.1), metavar="SECONDS", help="After this, the rest is unknown."
         ),
         click.option(
+            "--source",
+            "sources",
+            multiple=True,
+            metavar="SOURCE",
+            help="live (default), snapshot:FILE, terraform:PLAN.json or cloudformation:TEMPLATE; repeatable.",
+        ),
+    ):
+        command = option(command)
+    return template_options(command)
+
+
+def template_options(command: F) -> F:
+    """Add --parameter, --parameters and --terraform-dir: what plans and templates do not tell themselves."""
+    for option in (
+        click.option(
             "--terraform-dir",
             metavar="DIR",
             default="",
@@ -65,6 +80,7 @@ def source_options(command: F) -> F:
         ),
         click.option(
             "--parameters",
+            "--parameter-file",
             "parameter_files",
             multiple=True,
             metavar="FILE",
@@ -76,13 +92,6 @@ def source_options(command: F) -> F:
             multiple=True,
             metavar="KEY=VALUE",
             help="A CloudFormation parameter; repeatable.",
-        ),
-        click.option(
-            "--source",
-            "sources",
-            multiple=True,
-            metavar="SOURCE",
-            help="live (default), snapshot:FILE, terraform:PLAN.json or cloudformation:TEMPLATE; repeatable.",
         ),
     ):
         command = option(command)

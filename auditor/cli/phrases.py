@@ -63,6 +63,9 @@ DIFFERENCES: Mapping[str, Text] = MappingProxyType(
     }
 )
 NO_DIFFERENCE = Text("No difference.", "違いはありません。")
+NOTHING_NEW = Text("{}: nothing is new.", "{}: 新しいものはありません。")
+FOUND = Text("{}: {} found ({}).", "{}: {} 件見つかりました（{}）。")
+READ_IT = Text("Read it, and then: auditor audit {}{}", "内容を確認し、次を実行してください: auditor audit {}{}")
 STAGING = Text(
     "Starting the AWS stand-in and building a mis-set pipeline in two accounts…",
     "AWS のスタンドインを起動し、設定ミスのあるパイプラインを 2 アカウントに作成しています…",

@@ -7,31 +7,40 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from auditor.errors import PipelineError, UsageError
+from auditor.errors import PipelineError, Text, UsageError
 from auditor.fleet.discovery_found import Discovery, FoundNode, FoundPipeline
 from auditor.model import NODES, Account, Pipeline
 from auditor.pipeline import parse
 
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*")
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
-_HEAD = """\
+_HEAD = Text(
+    """\
 # A proposal of `auditor init`: read it, correct it, keep it. Comments say what each line was inferred from.
 # Leave out of `intent` what you have no opinion about; what is commented out there is for you to decide.
-"""
+""",
+    """\
+# `auditor init` による提案です。内容を確認・修正して使ってください。各行の根拠はコメントにあります。
+# `intent` には方針のあるものだけを残してください。コメントアウトしてある項目は自分で決めるものです。
+""",
+)
+_WHY = Text("inferred from", "根拠")
 
 
-def written(found: Discovery) -> str:
+def written(found: Discovery, lang: str = "en") -> str:
     """Return a pipeline file that `auditor.pipeline.load` accepts; what it would not accept stands in comments.
+
+    Its comments are in `lang`, those apart that tell what AWS answered.
 
     Raises `UsageError` when there is nothing to declare.
     """
-    blocks = [text for one in found.pipelines if (text := block(one, found.accounts))]
+    blocks = [text for one in found.pipelines if (text := block(one, found.accounts, lang=lang))]
     if not blocks:
         raise UsageError(*_nothing(found))
     remarks = "".join(_comment(one) for one in (*found.gaps, *found.notes))
     used = {node.words["account"] for one in found.pipelines for node in one.nodes.values()}
     accounts = "".join(account_line(one) for one in found.accounts if one.name in used)
-    return f"{_HEAD}{remarks}version: 1\naccounts:\n{accounts}pipelines:\n{''.join(blocks)}"
+    return f"{_HEAD.say(lang)}{remarks}version: 1\naccounts:\n{accounts}pipelines:\n{''.join(blocks)}"
 
 
 def _nothing(found: Discovery) -> tuple[str, str]:
@@ -50,7 +59,7 @@ def account_line(account: Account) -> str:
     return f"  {quoted(account.name)}: {{{', '.join(f'{key}: {value}' for key, value in pairs.items())}}}\n"
 
 
-def block(found: FoundPipeline, accounts: Sequence[Account], indent: int = 2) -> str:
+def block(found: FoundPipeline, accounts: Sequence[Account], indent: int = 2, lang: str = "en") -> str:
     """Return the lines of a pipeline, or an empty text when none of its nodes may be declared."""
     fitting, left_out = fitting_nodes(found, accounts)
     if not fitting:
@@ -58,7 +67,7 @@ def block(found: FoundPipeline, accounts: Sequence[Account], indent: int = 2) ->
     head, inner = " " * indent, " " * (indent * 2)
     lines = [f"{head}{quoted(found.name)}:\n"]
     lines += [_comment(one, inner) for one in (*found.notes, *left_out)]
-    lines += [node_line(name, node, inner) for name, node in fitting.items()]
+    lines += [node_line(name, node, inner, lang) for name, node in fitting.items()]
     sure = [one for one in found.intent if one.sure]
     open_ = [one for one in found.intent if not one.sure]
     if sure:
@@ -71,10 +80,10 @@ def block(found: FoundPipeline, accounts: Sequence[Account], indent: int = 2) ->
     return "".join(lines)
 
 
-def node_line(name: str, node: FoundNode, indent: str) -> str:
+def node_line(name: str, node: FoundNode, indent: str, lang: str = "en") -> str:
     """Return the line that declares a node, with what it was inferred from."""
     pairs = ", ".join(f"{key}: {quoted(value)}" for key, value in node.words.items())
-    why = f"  # inferred from: {comment(node.why)}" if node.why else ""
+    why = f"  # {_WHY.say(lang)}: {comment(node.why)}" if node.why else ""
     return f"{indent}{name}: {{{pairs}}}{why}\n"
 
 

@@ -17,7 +17,7 @@ from auditor.model import Account, Json, Node, Pipeline, Resource, Snapshot, Tex
 from auditor.sources import cloudformation_nodes as nodes
 from auditor.sources.cloudformation_names import IDENTITIES
 from auditor.sources.cloudformation_nodes import Located, Site
-from auditor.sources.cloudformation_standins import StandIn, cleared
+from auditor.sources.cloudformation_standins import StandIn, buckets, cleared
 from auditor.sources.cloudformation_template import Template
 from auditor.sources.cloudformation_values import Reading
 
@@ -176,6 +176,7 @@ class Picture:
         return Snapshot(self.pipeline, resources, source)
 
     def _unknown(self) -> Iterator[StandIn]:
+        others = buckets(self.pipeline.nodes.values())
         for one in self.found.values():
             if isinstance(one, Located) and one.stands_in:
                 place = one.site.template.resources[one.logical].place
@@ -188,6 +189,7 @@ class Picture:
                     str(place),
                     one.unresolved,
                     lower,
+                    others=others if one.node.kind == "s3.bucket" else frozenset(),
                 )
 
     def _resource(self, name: str, listed: list[str], unknown: list[StandIn]) -> Resource:
@@ -202,7 +204,9 @@ class Picture:
         origin = {"": declared.place}
         for facet in listed:
             part = _facet(declared, node.kind, facet)
-            value = cleared(plain(part), unknown) if isinstance(part, Part) else part
+            value = (
+                cleared(plain(part), unknown, facet, bare(node.kind, found.name)) if isinstance(part, Part) else part
+            )
             if isinstance(part, Part):
                 origin.update(places(part, facet))
             if isinstance(value, Unread):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from auditor.model import Json, Text, Unread
+from auditor.model import Json, Node, Text, Unread
 from auditor.sources.cloudformation_names import generated
 
 _SERVICES = {
@@ -41,11 +41,17 @@ class StandIn:
     lower: bool = False
     made: str = ""
     """A pattern of the names that may be made up, where it is not CloudFormation that does."""
+    others: frozenset[str] = frozenset()
+    """The names of other resources, which this one therefore does not have."""
 
 
-def cleared(value: Json, unknown: Iterable[StandIn]) -> Json:
-    """Return a document in which every text that may name one of the resources (and does not say so) is unread."""
-    listed = tuple(unknown)
+def cleared(value: Json, unknown: Iterable[StandIn], facet: str = "", own: str = "") -> Json:
+    """Return a document in which every text that may name one of the resources (and does not say so) is unread.
+
+    `own` stands for the name of the resource whose facet it is.
+    """
+    # S3 does not let a bucket replicate to itself.
+    listed = tuple(one for one in unknown if not (facet == "Replication" and one.text == own))
     return _cleared(value, "", listed) if listed else value
 
 
@@ -57,6 +63,11 @@ def _cleared(value: Json, key: str, listed: tuple[StandIn, ...]) -> Json:
     if isinstance(value, list):
         return [_cleared(part, key, listed) for part in value]
     return value
+
+
+def buckets(nodes: Iterable[Node]) -> frozenset[str]:
+    """Return the names of the buckets that a pipeline declares: no other bucket in the world has them."""
+    return frozenset(one.id for one in nodes if one.kind == "s3.bucket" and one.id)
 
 
 def _doubt(said: str, key: str, one: StandIn) -> Unread | None:
@@ -90,7 +101,7 @@ def _name_in(said: str, key: str, one: StandIn) -> str | None:
 
 
 def _may_be(name: str, one: StandIn) -> bool:
-    if name in {"*", ""} or name.startswith("("):
+    if name in {"*", ""} or name.startswith("(") or name in one.others:
         # What stands for one resource never means another one.
         return False
     if "*" in name or "?" in name or one.unresolved:

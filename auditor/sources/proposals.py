@@ -34,12 +34,13 @@ _HEAD = re.compile(r"^(?:function:|table/|key/|rule/|role/(?:.*/)?)")
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A proposed node: its kind, its address in the file (of what the file does not have its name), and its account if told."""
+    """A proposed node: its kind, its address in the file (of what the file does not have its name), account and Region if told."""
 
     kind: str
     address: str = ""
     name: str = ""
     account: str = ""
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,34 +53,75 @@ class Proposal:
     open_ends: tuple[str, ...] = field(default=())
 
 
+Grants = tuple[Mapping[str, Json], ...]
+Exporter = tuple[str, Resource, Grants]
+
+
+@dataclass(slots=True)
+class _Known:
+    """The resources of a file by what others call them; each list in the order of the file."""
+
+    resources: Mapping[str, Resource]
+    called: dict[tuple[str, str], str] = field(default_factory=dict)
+    rules: list[str] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
+    exporters: list[Exporter] = field(default_factory=list)
+
+    def place(self, address: str) -> Place:
+        """Return a resource of the file as a node."""
+        one = self.resources[address]
+        return Place(one.node.kind, address, account=_told(one), region=_region(one))
+
+
+def _known(resources: Mapping[str, Resource]) -> _Known:
+    made = _Known(resources)
+    for address, one in resources.items():
+        kind = one.node.kind
+        for said in (one.arn, str(one.attributes.get("Name", ""))):
+            if said:
+                made.called.setdefault((kind, said), address)
+        if kind == "events.rule":
+            made.rules.append(address)
+        elif kind == "glue.table":
+            made.tables.append(address)
+        elif kind == "iam.role" and any(_exports(grants := tuple(_grants(one)))):
+            made.exporters.append((address, one, grants))
+    return made
+
+
 def propose(resources: Mapping[str, Resource]) -> list[Proposal]:
     """Return the pipelines that the resources of a file (by address) make up, in the order of their source buckets.
 
     A source bucket is one that replicates, or that an exporter writes to. Nothing is guessed: an end that leads to an
     unread value stays open, and is named.
     """
-    listed = list(resources.items())
-    exporters = [(address, one, tuple(_grants(one))) for address, one in listed if one.node.kind == "iam.role"]
-    exporters = [(address, one, grants) for address, one, grants in exporters if any(_exports(grants))]
-    made = []
-    for address, bucket in listed:
+    known, made = _known(resources), []
+    writers = _writers(known.exporters)
+    for address, bucket in resources.items():
         if bucket.node.kind != "s3.bucket":
             continue
-        mine = [row for row in exporters if _writes(row[2], str(bucket.attributes.get("Arn", "")))]
+        arn = str(bucket.attributes.get("Arn", ""))
+        mine = [row for row in (*writers.get(arn, ()), *writers.get("", ())) if _writes(row[2], arn)]
         rules = _rules(bucket)
         if rules or mine:
-            made.append(_proposal(address, bucket, rules, mine, resources))
+            made.append(_proposal(address, bucket, rules, sorted(mine, key=known.exporters.index), known))
     return _named(made)
 
 
+def _writers(exporters: Iterable[Exporter]) -> Mapping[str, list[Exporter]]:
+    """Return the exporters by the buckets that they name; under an empty text those that name some by a pattern."""
+    made: dict[str, list[Exporter]] = {}
+    for row in exporters:
+        said = {text.partition("/")[0] for grant in row[2] for text in _texts(grant.get("Resource")) if ":s3:" in text}
+        for bucket in {"" if set(one) & set("*?$") else one for one in said}:
+            made.setdefault(bucket, []).append(row)
+    return made
+
+
 def _proposal(
-    address: str,
-    bucket: Resource,
-    rules: list[Mapping[str, Json]],
-    exporters: list[tuple[str, Resource, tuple[Mapping[str, Json], ...]]],
-    resources: Mapping[str, Resource],
+    address: str, bucket: Resource, rules: list[Mapping[str, Json]], exporters: list[Exporter], known: _Known
 ) -> Proposal:
-    nodes: dict[str, Place] = {"source_bucket": Place("s3.bucket", address, account=_told(bucket))}
+    nodes: dict[str, Place] = {"source_bucket": known.place(address)}
     open_ends: list[str] = []
     if rules:
         rule = rules[0]
@@ -94,20 +136,20 @@ def _proposal(
             ),
         }
         for node, (kind, said, account) in ends.items():
-            _add(nodes, open_ends, node, _place(kind, said, account, resources), said)
-    hearer = _consumer(bucket, resources)
+            _add(nodes, open_ends, node, _place(kind, said, account, known), said)
+    hearer = _consumer(bucket, known)
     _add(nodes, open_ends, "consumer", hearer if isinstance(hearer, Place) else None, hearer)
     key = _key(bucket)
-    _add(nodes, open_ends, "source_key", _place("kms.key", key, None, resources), key)
+    _add(nodes, open_ends, "source_key", _place("kms.key", key, None, known), key)
     if exporters:
         role, _, grants = exporters[0]
-        nodes["exporter"] = Place("iam.role", role, account=_told(exporters[0][1]))
-        tables = {found for said in _exports(grants) if (found := _place("dynamodb.table", said, None, resources))}
+        nodes["exporter"] = known.place(role)
+        tables = {found for said in _exports(grants) if (found := _place("dynamodb.table", said, None, known))}
         if len(tables) == 1:
             nodes["table"] = tables.pop()
         else:
             open_ends.append("table")
-    _catalog(nodes, resources)
+    _catalog(nodes, known)
     return Proposal(address, nodes, _prefix(bucket, rules), tuple(open_ends))
 
 
@@ -128,13 +170,12 @@ def _part(value: Json, name: str) -> Json:
     return value.get(name) if isinstance(value, Mapping) else value if isinstance(value, Unread) else None
 
 
-def _place(kind: str, said: Json, account: Json, resources: Mapping[str, Resource]) -> Place | None:
+def _place(kind: str, said: Json, account: Json, known: _Known) -> Place | None:
     """Return the node that a reference leads to: a resource of the file, else the name that an ARN (or the text) holds."""
     if not isinstance(said, str) or not said or "*" in said:
         return None
-    for address, one in resources.items():
-        if one.node.kind == kind and said in {one.arn, str(one.attributes.get("Name", ""))}:
-            return Place(kind, address, account=_told(one))
+    if (kind, said) in known.called:
+        return known.place(known.called[kind, said])
     if "(" in said:
         return None
     parts = said.split(":", 5)
@@ -148,7 +189,12 @@ def _told(one: Resource) -> str:
     return one.node.account.id if one.node.account.name == one.node.account.id else ""
 
 
-def _consumer(bucket: Resource, resources: Mapping[str, Resource]) -> Place | Unread | None:
+def _region(one: Resource) -> str:
+    """Return the Region that a resource lies in; empty for a role, which lies in none."""
+    return "" if one.node.kind == "iam.role" else one.node.account.region
+
+
+def _consumer(bucket: Resource, known: _Known) -> Place | Unread | None:
     """Return whom the bucket tells of new objects: directly, else through EventBridge."""
     document = bucket.facets.get("Notification")
     unread: Unread | None = document if isinstance(document, Unread) else None
@@ -160,23 +206,27 @@ def _consumer(bucket: Resource, resources: Mapping[str, Resource]) -> Place | Un
                 unread = unread or (one if isinstance(one, Unread) else events)
             elif any(str(event).startswith("s3:ObjectCreated:") for event in events or []):
                 said = _part(one, arn)
-                place = _place(kind, said, None, resources)
+                place = _place(kind, said, None, known)
                 if place is not None:
                     return place
                 unread = unread or (said if isinstance(said, Unread) else None)
     if _part(document, "EventBridgeConfiguration") is not None:
-        return next(_woken(bucket, resources), unread)
+        return next(_woken(bucket, known), unread)
     return unread
 
 
-def _woken(bucket: Resource, resources: Mapping[str, Resource]) -> Iterator[Place]:
+def _woken(bucket: Resource, known: _Known) -> Iterator[Place]:
     said = {name: bucket.attributes.get(name) for name in ("Name", "Arn", "Account")}
     region = bucket.node.settings.get("region") or bucket.node.account.region
     event = object_created({**said, "Region": region}, Free(), "CompleteMultipartUpload")
-    for address, one in resources.items():
-        rule = one.facets.get("Rule") if one.node.kind == "events.rule" else None
-        if isinstance(rule, Mapping) and rule.get("EventPattern") and matches(rule["EventPattern"], event) is True:
-            yield Place("events.rule", address, account=_told(one))
+    for address in known.rules:
+        pattern = _part(known.resources[address].facets.get("Rule"), "EventPattern")
+        names = _part(_part(_part(pattern, "detail"), "bucket"), "name")
+        others = isinstance(names, list) and names and all(isinstance(one, str) for one in names)
+        if others and said["Name"] not in names:
+            continue
+        if isinstance(pattern, Mapping) and pattern and matches(pattern, event) is True:
+            yield known.place(address)
 
 
 def _key(bucket: Resource) -> Json:
@@ -246,16 +296,15 @@ def _covers(pattern: str, bucket: str) -> bool:
         return False
 
 
-def _catalog(nodes: dict[str, Place], resources: Mapping[str, Resource]) -> None:
+def _catalog(nodes: dict[str, Place], known: _Known) -> None:
     """Add the catalog table whose data lie in the destination bucket (in the source bucket, when there is no other)."""
     bucket = nodes.get("destination_bucket") or nodes["source_bucket"]
-    known = resources.get(bucket.address)
-    name = str(known.attributes.get("Name", "")) if known is not None else bucket.name
-    for address, one in resources.items():
-        table = one.facets.get("Table") if one.node.kind == "glue.table" else None
-        location = _part(_part(table, "StorageDescriptor"), "Location")
+    mine = known.resources.get(bucket.address)
+    name = str(mine.attributes.get("Name", "")) if mine is not None else bucket.name
+    for address in known.tables:
+        location = _part(_part(known.resources[address].facets.get("Table"), "StorageDescriptor"), "Location")
         if name and isinstance(location, str) and location.startswith(f"s3://{name}/"):
-            nodes["catalog_table"] = Place("glue.table", address, account=_told(one))
+            nodes["catalog_table"] = known.place(address)
             return
 
 
@@ -276,10 +325,11 @@ def _named(made: list[Proposal]) -> list[Proposal]:
     return named
 
 
-def plain(proposals: Iterable[Proposal], source: str, account: str = "") -> Json:
+def plain(proposals: Iterable[Proposal], source: str, account: str = "", region: str = "") -> Json:
     """Return proposals as the `pipelines` of a pipeline file: addresses by `source`, names by their keys.
 
-    A node stands in the account that the file tells (by its id), else in `account`.
+    A node stands in the account that the file tells (by its id), else in `account`; it says its Region where that is
+    not `region`, that of the accounts.
     """
     keys = {"iam.role": "role", "lambda.function": "lambda", "sqs.queue": "sqs", "sns.topic": "sns"}
     keys |= {"events.rule": "eventbridge_rule", "kms.key": "arn"}
@@ -290,6 +340,7 @@ def plain(proposals: Iterable[Proposal], source: str, account: str = "") -> Json
             said = {source: place.address} if place.address else {keys.get(place.kind, "name"): place.name}
             kind = {"kind": place.kind} if node == "consumer" and place.address else {}
             prefix = {"prefix": one.prefix} if node == "source_bucket" and one.prefix else {}
-            nodes[node] = {"account": place.account or account, **kind, **said, **prefix}
+            there = {"region": place.region} if region and place.region not in ("", region) else {}
+            nodes[node] = {"account": place.account or account, **kind, **said, **there, **prefix}
         result[one.name] = nodes
     return result

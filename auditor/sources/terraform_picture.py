@@ -16,7 +16,7 @@ from auditor.kinds.plans import PLAN
 from auditor.kinds.terraform import SPELLINGS
 from auditor.model import Json, Node, Pipeline, Resource, Snapshot, Text, Unread
 from auditor.sources import terraform_nodes as nodes
-from auditor.sources.cloudformation_standins import StandIn, cleared
+from auditor.sources.cloudformation_standins import StandIn, buckets, cleared
 from auditor.sources.terraform_changes import changes
 from auditor.sources.terraform_names import IDENTITIES
 from auditor.sources.terraform_nodes import Index, Link, Located
@@ -58,6 +58,7 @@ class Picture:
         return Snapshot(self.pipeline, resources, source)
 
     def _unknown(self) -> Iterator[StandIn]:
+        others = buckets(self.pipeline.nodes.values())
         for one in self.found.values():
             if isinstance(one, Located) and one.stands_in and one.instance is not None:
                 instance = one.instance
@@ -71,6 +72,7 @@ class Picture:
                     where,
                     unresolved=isinstance(given, Unread),
                     made=_made_up(instance),
+                    others=others if one.node.kind == "s3.bucket" else frozenset(),
                 )
 
     def _resource(self, name: str, listed: list[str], unknown: list[StandIn]) -> Resource:
@@ -84,7 +86,9 @@ class Picture:
         origin = {"": planned.place}
         for facet in listed:
             part = self._facet(planned, found, facet)
-            value = cleared(plain(part), unknown) if isinstance(part, Part) else part
+            value = (
+                cleared(plain(part), unknown, facet, bare(node.kind, found.name)) if isinstance(part, Part) else part
+            )
             if isinstance(part, Part):
                 origin.update(places(part, facet))
             if isinstance(value, Unread):
