@@ -43,7 +43,7 @@ def test_a_new_rule_passes_its_tests_and_every_mutant_is_noticed(tmp_path, node)
     said = run("test", "--rules", tmp_path / "mine", "--strict")
     tried, noticed = re.search(r"(\d+) of (\d+) mutants noticed", said).groups()
     assert tried == noticed != "0"
-    assert "1 rules, 3 cases, 0 failures" in said
+    assert "1 rule, 3 cases, 0 failures" in said
 
 
 @pytest.mark.parametrize("node", NODES)
@@ -88,7 +88,7 @@ def test_a_case_that_does_not_hold_is_shown_with_its_place_and_why(tmp_path):
     said = run("test", "--rules", folder, code=1)
     assert f"{folder}/base.yaml:25:5: base, case “kept”: expected pass, judged fail " in said
     assert "(source_bucket.Versioning.Status: wanted Enabled, found Suspended)" in said
-    assert "1 rules, 3 cases, 1 failures" in said
+    assert "1 rule, 3 cases, 1 failure" in said
 
 
 def test_evidence_that_a_case_pins_is_looked_for(tmp_path):

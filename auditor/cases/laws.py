@@ -10,6 +10,7 @@ from auditor.errors import Refused
 from auditor.kinds import KINDS, target_of
 from auditor.model import Finding, Json, Snapshot, Verdict
 from auditor.predicates import PREDICATES
+from auditor.render.sentences import finding_sentences
 from auditor.rule import Case, Rule
 from auditor.scope import NotRead, first_unread
 
@@ -31,7 +32,7 @@ def broken(rule: Rule, case: Case, snapshot: Snapshot, node: str) -> Iterator[st
     fixed = with_documents(snapshot, changed)
     again = judge(rule, node, fixed, PREDICATES)
     if again.verdict is not Verdict.PASS:
-        evidence = "; ".join(said(again, index) for index in range(len(again.evidence)))
+        evidence = "; ".join(finding_sentences(again, "en"))
         yield f"law 1, fixed means pass: after the fix it is {again.verdict.value}: {evidence}"
     if mended(rule, fixed, node):
         yield "law 2, fixing twice changes nothing: the second fix changes the document again"

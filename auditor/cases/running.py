@@ -10,6 +10,7 @@ from auditor.cases.standard import snapshot_of, subject_of
 from auditor.engine import judge
 from auditor.model import Finding, Safety, Snapshot, Verdict
 from auditor.predicates import PREDICATES
+from auditor.render.sentences import finding_sentences
 from auditor.rule import Case, Rule
 
 
@@ -46,18 +47,12 @@ def unmet(rule: Rule, case: Case, snapshot: Snapshot) -> Iterator[str]:
     finding = verdict_of(case, rule, snapshot)
     verdict = finding.verdict if finding else Verdict.NOT_APPLICABLE
     if verdict is not case.expect:
-        shown = "; ".join(_shown(finding, index) for index in range(len(finding.evidence))) if finding else ""
+        shown = "; ".join(finding_sentences(finding, "en")) if finding else ""
         yield f"expected {case.expect.value}, judged {verdict.value}{shown and f' ({shown})'}"
     elif case.says and finding:
         lines = [said(finding, index) for index in range(len(finding.evidence))]
         if not any(case.says in line for line in lines):
             yield f"no evidence says “{case.says}”: " + "; ".join(lines)
-
-
-def _shown(finding: Finding, index: int) -> str:
-    one = finding.evidence[index]
-    found = one.unread.detail or one.unread if one.unread else one.found
-    return f"{one.route}: wanted {one.wanted}, found {found}"
 
 
 def unlawful(rule: Rule, case: Case, snapshot: Snapshot) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from auditor.rule import Rule
 
+_WIDEST = 44
+"""What a column of several words may take before its words are set on lines of their own."""
 _OUTPUT = click.option(
     "-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Where it goes; standard output without it."
 )
@@ -92,22 +95,26 @@ def _as_json(rule: Rule) -> Mapping[str, Any]:
 
 
 def _table(heads: Iterable[str], rows: Iterable[tuple[str, ...]]) -> None:
-    """Print rows in columns; a wide last column breaks where the terminal ends."""
+    """Print rows in columns; a list of words breaks within its column, and the last column where the terminal ends."""
     from auditor.render.display import pad, plain, width, wrap
 
     lines = [tuple(heads), *(tuple(plain(cell) for cell in row) for row in rows)]
-    widths = [max(width(line[index]) for line in lines) for index in range(len(lines[0]))]
-    before = sum(widths[:-1]) + 2 * (len(widths) - 1)
-    rest = max(columns() - before, 30)
+    widths = [_wide([line[index] for line in lines]) for index in range(len(lines[0]))]
+    widths[-1] = max(columns() - sum(widths[:-1]) - 2 * (len(widths) - 1), 30)
     for line in lines:
-        last = wrap(line[-1], rest)
-        click.echo(
-            (
-                "  ".join(pad(cell, size) for cell, size in zip(line[:-1], widths, strict=False)) + "  " + last[0]
-            ).rstrip()
-        )
-        for more in last[1:]:
-            click.echo(" " * before + more)
+        # What fits stays as it is; a route longer than any line is never broken, since it is copied.
+        cells = [wrap(cell, size) if width(cell) > size else [cell] for cell, size in zip(line, widths, strict=True)]
+        for part in zip_longest(*cells, fillvalue=""):
+            click.echo("  ".join(pad(cell, size) for cell, size in zip(part, widths, strict=True)).rstrip())
+
+
+def _wide(cells: Iterable[str]) -> int:
+    """Return how wide a column is: as its widest cell, or as its widest word where lists would take the line."""
+    from auditor.render.display import width
+
+    kept = list(cells)
+    words = max((width(word) for cell in kept for word in cell.split()), default=0)
+    return min(max(width(cell) for cell in kept), max(words, _WIDEST))
 
 
 @rules_command.command("show")
@@ -155,7 +162,7 @@ def docs(folders: tuple[Path, ...], output: Path | None) -> None:
         file = output / name
         file.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(file, text, mode=0o644)
-    click.echo(f"{output}: {len(made)} pages.", err=True)
+    click.echo(f"{output}: {phrases.counted(len(made), 'page')}.", err=True)
 
 
 @rules_command.command("schema")

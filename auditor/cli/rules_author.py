@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from auditor.cli.options import lang_option, language
+from auditor.cli.phrases import counted
 
 if TYPE_CHECKING:
     from auditor.rule import Rule
@@ -96,7 +97,9 @@ def _tested(folders: tuple[Path, ...], ids: tuple[str, ...], *, mutated: bool, s
         click.echo(plain(mutant))
     noticed = f", {found.tried - len(found.unnoticed)} of {found.tried} mutants noticed" if found else ""
     seconds = time.monotonic() - begun
-    click.echo(f"{len(rules)} rules, {count} cases, {len(bad)} failures{noticed}, {seconds:.1f} s")
+    click.echo(
+        f"{counted(len(rules), 'rule')}, {counted(count, 'case')}, {counted(len(bad), 'failure')}{noticed}, {seconds:.1f} s"
+    )
     return 1 if bad or (strict and found and found.unnoticed) else 0
 
 
