@@ -73,7 +73,7 @@ def world(tmp_path_factory):
 def test_the_rules_of_the_template_hold(installed, tmp_path):
     done = run(tmp_path, "rules", "test", "--rules", str(TEMPLATE / "rules"), "--strict", python=installed)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.startswith("1 rules, 4 cases, 0 failures, 5 of 5 mutants noticed")
+    assert done.stdout.startswith("1 rule, 4 cases, 0 failures, 5 of 5 mutants noticed")
 
 
 def test_a_kind_a_predicate_and_a_format_serve_a_whole_audit(installed, world):
