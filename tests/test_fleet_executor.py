@@ -14,15 +14,16 @@ from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
+from functools import partial
 
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from auditor.aws.plain_client import client
 from auditor.cli import cli
-from auditor.demo import PIPELINE, stage
+from auditor.demo import PIPELINE, _profiles
 from auditor.errors import UsageError
 from auditor.fleet import executor, executor_dask, executor_shard
 from auditor.fleet.executor import Engine, Fleet, Patience
@@ -34,6 +35,8 @@ from auditor.render.totals import exit_code
 from auditor.rulebook import load as load_rules
 from auditor.rulebook import selected
 from auditor.run import Settings, audit
+from auditor.standin import serve
+from auditor.standin.pipeline import build_misset
 
 pytestmark = pytest.mark.slow
 
@@ -63,17 +66,14 @@ TIMES = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ|(?<=\"seconds\": )[\d.]+|[\
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """The mis-set pipeline on a stand-in, whose calls and faults are at hand, with files to audit it by."""
-    from auditor.standin import Server
-
     folder = tmp_path_factory.mktemp("stage")
-    with stage(folder):
+    with serve(isolated=True) as running, _profiles(folder, running.url):
+        build_misset(partial(client, endpoint=running.url))
         (folder / "pipeline.yaml").write_text(PIPELINE + WAIVERS, encoding="utf-8")
         (folder / "own").mkdir()
         (folder / "own/table-is-small.yaml").write_text(RULE, encoding="utf-8")
-        url = re.search(r"endpoint_url = (\S+)", Path(os.environ["AWS_CONFIG_FILE"]).read_text(encoding="utf-8"))[1]
-        found = Server(url, lambda: None)
-        found.folder = folder
-        yield found
+        running.folder = folder
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -122,10 +122,10 @@ def killing(server, cluster):
             one["operation"] == "GetBucketVersioning" and "analytics" in one["resource"] for one in server.calls()
         ):
             time.sleep(0.05)
-        with Client(cluster.scheduler_address, set_as_default=False) as client:
-            pids, busy = client.run(os.getpid), []
+        with Client(cluster.scheduler_address, set_as_default=False) as dask:
+            pids, busy = dask.run(os.getpid), []
             while len(busy) != 1:
-                busy = [address for address, keys in client.processing().items() if keys]
+                busy = [address for address, keys in dask.processing().items() if keys]
         killed.append(pids[busy[0]])
         os.kill(killed[0], signal.SIGKILL)
 

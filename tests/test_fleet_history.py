@@ -275,7 +275,10 @@ def test_history_without_a_url_is_the_one_in_the_state_folder(tmp_path, monkeypa
     monkeypatch.delenv("AUDITOR_HISTORY", raising=False)
     choices = audit_command.make_context("audit", ["x.yaml", "--history", "--state-dir", str(tmp_path)]).params
     assert duties_of(choices).history == f"sqlite:///{tmp_path / 'history.db'}"
-    assert duties_of({**choices, "no_history": True}).history == ""
+    with pytest.raises(UsageError, match="contradict"):
+        duties_of({**choices, "no_history": True})
+    choices = audit_command.make_context("audit", ["x.yaml", "--no-history"]).params
+    assert duties_of(choices).history == ""
 
 
 @pytest.mark.parametrize("name", ["a.yaml", "a.yml", "A.YAML", "plan.json"])

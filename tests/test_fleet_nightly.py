@@ -1,15 +1,22 @@
 """The morning message and the metrics, as they arrive: one message a run, and only about what changed."""
 
+import importlib.util
 import json
 import threading
 from datetime import date
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 
+from auditor.aws.plain_client import client
+from auditor.cli import cli
+from auditor.demo import PIPELINE, _profiles
 from auditor.errors import UsageError
 from auditor.fleet import metrics
+from auditor.fleet.history import History
 from auditor.fleet.nightly import Duties, remember, tell
 from auditor.fleet.notifications import LINES
 from auditor.model import (
@@ -26,6 +33,8 @@ from auditor.model import (
     Verdict,
     Waiver,
 )
+from auditor.standin import serve
+from auditor.standin.pipeline import build_misset
 
 # One of the services that Apprise imports has not yet left the module.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -89,7 +98,7 @@ def night(tmp_path, hook):
 def test_a_night_tells_what_changed_and_nothing_else(night):
     ((title, body),) = night(report(1, finding(FAIL), finding(PASS, "invoices")))
     assert title == "auditor: 1 new"
-    assert "[critical] orders / table: The table has PITR on (pitr-enabled, orders-table)" in body
+    assert "New failures (1)\n- ✗ [critical] orders / table: The table has PITR on (pitr-enabled, orders-table)" in body
     assert "invoices" not in body
     assert night(report(2, finding(FAIL), finding(PASS, "invoices"))) == []
     ((title, body),) = night(report(3, finding(PASS), finding(FAIL, "invoices")))
@@ -149,7 +158,7 @@ def test_a_name_cannot_steer_what_shows_it(night):
 def test_a_refused_message_is_a_sentence_without_its_secret(hook, caplog, capfd):
     hook.status = 500
     (trouble,) = tell(report(1, finding(FAIL)), None, Duties(notify=(hook.address,)), "en", Severity.LOW)
-    assert trouble.en == "The message could not be sent to json://…."
+    assert trouble.en == "The message to json://… could not be sent."
     assert "s3cr3t" not in trouble.ja + caplog.text + "".join(capfd.readouterr())
 
 
@@ -189,3 +198,55 @@ def test_metrics_are_what_prometheus_reads(tmp_path):
 def test_metrics_that_cannot_be_written_are_a_sentence(tmp_path):
     (trouble,) = tell(report(1, finding(FAIL)), None, Duties(metrics=tmp_path / "no" / "x.prom"), "en", Severity.LOW)
     assert "metrics were not written" in trouble.en
+    assert "--output" not in trouble.en
+
+
+@pytest.fixture(scope="module")
+def misset(tmp_path_factory):
+    """The mis-set pipeline on a stand-in."""
+    folder = tmp_path_factory.mktemp("night")
+    with serve(isolated=True) as server, _profiles(folder, server.url):
+        build_misset(partial(client, endpoint=server.url))
+        (folder / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")
+        yield str(folder / "pipeline.yaml")
+
+
+def audited(misset, state, *words):
+    """Audit by the command line with a state folder; return what it said on standard error, line by line."""
+    ran = CliRunner().invoke(
+        cli,
+        ["audit", misset, "--select", "pitr-enabled", "--state-dir", str(state), *words],
+        standalone_mode=False,
+        env={"AUDITOR_HISTORY": None, "AUDITOR_NOTIFY": None, "LANG": "C", "LC_ALL": None},
+    )
+    assert ran.exception is None
+    assert ran.return_value == 1
+    return ran.stderr.splitlines()
+
+
+def test_a_live_run_is_recorded_in_the_state_folder_unless_told_not_to(misset, tmp_path):
+    assert audited(misset, tmp_path / "no", "--no-history") == []
+    assert not (tmp_path / "no").exists()
+    for _ in range(2):
+        assert audited(misset, tmp_path / "state") == []
+    with History(f"sqlite:///{tmp_path / 'state' / 'history.db'}") as history:
+        assert [(run.counts["failed"], run.counts["new"]) for run in history.runs()] == [(1, 0), (1, 1)]
+
+
+def test_without_sqlalchemy_a_run_is_as_usual(misset, tmp_path, monkeypatch):
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *more: None if name == "sqlalchemy" else real(name, *more)
+    )
+    assert audited(misset, tmp_path / "state") == []
+    assert not (tmp_path / "state").exists()
+
+
+def test_a_home_that_cannot_be_written_to_costs_one_sentence(misset, tmp_path):
+    (tmp_path / "file").write_text("")
+    (note,) = audited(misset, tmp_path / "file" / "state")
+    assert note.startswith("The run is not in the history: ")
+    assert "--no-history" in note
+    (note,) = audited(misset, tmp_path / "file" / "state", "--lang", "ja")
+    assert "履歴を作成できません" in note
+    assert "Name another" not in note

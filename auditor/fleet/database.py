@@ -6,13 +6,17 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from auditor.errors import UsageError
+from auditor.errors import Text, UsageError
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 FILE = "history.db"
 
+_UNMADE = Text(
+    "{}: the history cannot be created: {}. Name another with --history, or leave it out with --no-history.",
+    "{}: 履歴を作成できません（{}）。--history で別の保存先を指定するか、--no-history で記録を省略してください。",
+)
 _ARGUMENTS: dict[str, dict[str, Any]] = {
     # Seconds that a run waits for another one to finish writing.
     "sqlite": {"timeout": 60},
@@ -67,7 +71,7 @@ def engine_of(url: str, *, make: bool = True) -> Engine:
             f"--history: {reason.rstrip('.')}.", "Such as sqlite:///history.db or postgresql://…"
         ) from None
     except OSError as error:
-        raise UsageError(f"{path}: the history cannot be created: {error.strerror or error}.") from None
+        raise UsageError(_UNMADE.fill(path, error.strerror or error)) from None
     if parsed.drivername.startswith("sqlite"):
         event.listen(engine, "connect", _strict)
     return engine

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from auditor.errors import UsageError
+from auditor.errors import Text, UsageError
 from auditor.fleet.database import default_url, engine_of, exists
 from auditor.fleet.entries import CLOSED, Entry, News, Run, entry_of, order, run_of
 from auditor.fleet.recording import forget, recorded
@@ -23,6 +23,10 @@ KEPT_DAYS = 400
 __all__ = ["KEPT_DAYS", "Entry", "History", "News", "Run", "default_url", "exists"]
 
 _TRIES = 6
+_UNUSABLE = Text(
+    "The history at {} cannot be used: {}. Check --history, or leave it out with --no-history.",
+    "{} の履歴を使用できません（{}）。--history を確認するか、--no-history で記録を省略してください。",
+)
 
 
 class History:
@@ -118,4 +122,4 @@ class History:
         options = (url.query[name] for name in url.query if "pass" in name.lower())
         for secret in (url.password, *options):
             said = said.replace(str(secret), "***") if secret else said
-        return UsageError(f"The history at {self._shown} cannot be used: {said.rstrip('.')}.", "Check --history.")
+        return UsageError(_UNUSABLE.fill(self._shown, said.rstrip(".")))

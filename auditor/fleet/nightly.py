@@ -50,7 +50,7 @@ def remember(report: Report, duties: Duties) -> tuple[Report, News | None, tuple
             news = history.record(report, kept_days=duties.history_days)
             return replace(report, history=history.trend(report.source)), news, ()
     except AuditorError as error:
-        return report, None, (_UNRECORDED.fill(error),)
+        return report, None, (_UNRECORDED.fill(error.text),)
 
 
 def tell(report: Report, news: News | None, duties: Duties, lang: str, fail_on: Severity) -> tuple[Text, ...]:
@@ -62,7 +62,7 @@ def tell(report: Report, news: News | None, duties: Duties, lang: str, fail_on: 
         try:
             metrics.write(report, duties.metrics, fail_on)
         except AuditorError as error:
-            troubles = (_UNCOUNTED.fill(error),)
+            troubles = (_UNCOUNTED.fill(error.text),)
     if duties.notify:
         from auditor.fleet.notifications import message, send
 

@@ -16,8 +16,8 @@ from auditor.render.words import severity_word
 LINES = 20
 """How many findings of a kind a message names; the others are counted."""
 
-_NEW = Text("New ({})", "新規（{} 件）")
-_RETURNED = Text("Back again ({})", "再発（{} 件）")
+_NEW = Text("New failures ({})", "新たな不合格（{} 件）")
+_RETURNED = Text("Failing again ({})", "再び不合格（{} 件）")
 _FIXED = Text("Fixed ({})", "解消（{} 件）")
 _ENDING = Text("Waivers that end soon ({})", "まもなく終了する適用除外（{} 件）")
 _UNREAD = Text("Could not be read ({}, and {} the time before)", "読み取れなかったもの（{} 件、前回は {} 件）")
@@ -63,10 +63,10 @@ def message(report: Report, news: News | None, lang: str) -> Message | None:
     )
     parts = [
         *([_NO_HISTORY.say(lang)] if news is None else []),
-        *_section(_NEW, new, lang),
-        *_section(_RETURNED, returned, lang),
-        *_section(_FIXED, fixed, lang),
-        *_section(_ENDING, ending, lang),
+        *_section(_NEW, "✗", new, lang),
+        *_section(_RETURNED, "✗", returned, lang),
+        *_section(_FIXED, "✓", fixed, lang),
+        *_section(_ENDING, "✗", ending, lang),
         *([_UNREAD.say(lang).format(unread, before)] if worse else []),
         closing_line(report, lang),
     ]
@@ -111,7 +111,7 @@ def check(urls: Iterable[str]) -> None:
             )
 
 
-_UNSENT = Text("The message could not be sent to {}.", "{} へ通知を送信できませんでした。")
+_UNSENT = Text("The message to {} could not be sent.", "{} 宛ての通知を送信できませんでした。")
 
 
 def _scheme(url: str) -> str:
@@ -120,11 +120,13 @@ def _scheme(url: str) -> str:
     return f"{plain(scheme)}://…" if separator else "…"
 
 
-def _section(head: Text, lines: Sequence[str], lang: str) -> list[str]:
+def _section(head: Text, mark: str, lines: Sequence[str], lang: str) -> list[str]:
     if not lines:
         return []
-    more = [_MORE.say(lang).format(len(lines) - LINES)] if len(lines) > LINES else []
-    return ["\n".join([head.say(lang).format(len(lines)), *(f"- {line}" for line in (*lines[:LINES], *more))])]
+    # Titles say what should hold; the mark says whether it does.
+    listed = [f"- {mark} {line}" for line in lines[:LINES]]
+    more = [f"- {_MORE.say(lang).format(len(lines) - LINES)}"] if len(lines) > LINES else []
+    return ["\n".join([head.say(lang).format(len(lines)), *listed, *more])]
 
 
 def _line(entry: Entry, lang: str) -> str:
