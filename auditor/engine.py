@@ -22,11 +22,13 @@ def evaluate(snapshot: Snapshot, rules: Iterable[Rule], predicates: Mapping[str,
     What does not exist is one finding: where a rule has proven that, rules that are open only for want of it do not apply.
     """
     memo: dict[Any, Any] = {}
+    nodes = snapshot.resources.keys()
     found = [
         judge(rule, node, snapshot, predicates, memo)
         for rule in rules
+        if required_nodes(rule) <= nodes
         for node in rule.subjects
-        if node in snapshot.resources and all(other in snapshot.resources for other in required_nodes(rule))
+        if node in nodes
     ]
     missing = {_node(one) for finding in found for one in finding.evidence if one.key == MISSING and one.unread is None}
     return tuple(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle  # of what this process made itself  # nosec B403
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from auditor.model import Finding, Pipeline, Resource, Snapshot
@@ -23,6 +23,7 @@ class Shelf:
         self._pool: list[tuple[Any, ...]] = []
         self._places: dict[tuple[Any, ...], int] = {}
         self._packed: list[tuple[Pipeline, bytes]] = []
+        self._alike: dict[tuple[Any, ...], list[Any]] = {}
         self._count = 0
 
     def add(self, snapshot: Snapshot, findings: Iterable[Finding]) -> None:
@@ -41,7 +42,7 @@ class Shelf:
     def findings(self) -> Sequence[Finding]:
         """Return the findings by pipeline and identity, as the formats for programs want them."""
         order = sorted(range(len(self._packed)), key=lambda place: self._packed[place][0].name)
-        return _Findings(self, order, self._count)
+        return _Findings(self, order, self._count, [(one, count) for one, count in self._alike.values()])
 
     def _row(self, finding: Finding) -> Any:
         shared = tuple(getattr(finding, name) for name in _SHARED)
@@ -49,6 +50,11 @@ class Shelf:
         if place is None:
             place = self._places[shared] = len(self._pool)
             self._pool.append(shared)
+        alike = self._alike.get((place, finding.waiver, finding.known))
+        if alike is None:
+            bare = replace(finding, evidence=(), resource=Resource(finding.resource.node))
+            alike = self._alike[place, finding.waiver, finding.known] = [bare, 0]
+        alike[1] += 1
         if finding.evidence or finding.waiver is not None or finding.known:
             return (place, finding.evidence, finding.waiver, finding.known)
         return place
@@ -100,10 +106,12 @@ class _Findings(Sequence[Finding]):
     in_order = True
     """They come as `by_identity` would sort them, so that nobody needs to hold them all to do so."""
 
-    def __init__(self, shelf: Shelf, order: Sequence[int], count: int) -> None:
+    def __init__(self, shelf: Shelf, order: Sequence[int], count: int, alike: Sequence[tuple[Finding, int]]) -> None:
         self._shelf = shelf
         self._order = order
         self._count = count
+        self.alike = alike
+        """What is counted: of findings that differ in pipeline and evidence alone one, with how many there are."""
 
     def __len__(self) -> int:
         return self._count

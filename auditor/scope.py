@@ -104,11 +104,13 @@ def steps(route: str) -> tuple[str | int, ...]:
 def walk(value: Json, path: Iterable[str | int]) -> Json:
     """Follow steps into a document: an absent step gives `None`, an unread one its `Unread`."""
     for step in path:
-        if value is None or isinstance(value, Unread):
+        if type(value) is dict and type(step) is str:  # quick, and nearly always so
+            value = value.get(step)
+        elif value is None or isinstance(value, Unread):
             return value
-        if isinstance(step, int):
+        elif isinstance(step, int):
             value = value[step] if isinstance(value, list | tuple) and step < len(value) else None
-        elif type(value) is dict or isinstance(value, Mapping):  # the first is quick, and nearly always so
+        elif isinstance(value, Mapping):
             value = value.get(step)
         else:
             return None
@@ -117,7 +119,7 @@ def walk(value: Json, path: Iterable[str | int]) -> Json:
 
 def first_unread(value: Json, route: str = "") -> tuple[str, Unread] | None:
     """Return the first unread part inside a document with its route, or `None` when all of it is known."""
-    if isinstance(value, str | int) or value is None:
+    if value is None or type(value) is str or isinstance(value, str | int):
         return None
     if isinstance(value, Unread):
         return route, value
@@ -186,12 +188,13 @@ class Scope:
         subject. `.` is the item (or the subject's resource) itself.
         """
         path = steps(route)
-        if path and path[0] == "intent":
+        head = path[0] if path else None
+        if head in self.snapshot.resources or head in NODES:
+            return self._at(str(head), path[1:])
+        if head == "intent":
             return Found(walk({**self.defaults, **self.snapshot.pipeline.intent}, path[1:]), route)
-        if path and path[0] == "subject":
+        if head == "subject":
             return self._at(self.subject, path[1:])
-        if path and (path[0] in NODES or path[0] in self.snapshot.resources):
-            return self._at(str(path[0]), path[1:])
         if self.item is not None:
             return Found(walk(self.item.value, path), _join(self.item.route, path))
         return self._at(self.subject, path)
@@ -261,7 +264,8 @@ class Scope:
         return Found(resource.unread.get(head, Unread("NotRead", detail=_NOT_ASKED.fill(head))), route)
 
 
-def _join(start: str, path: Iterable[str | int]) -> str:
+@lru_cache(maxsize=8192)
+def _join(start: str, path: tuple[str | int, ...]) -> str:
     for step in path:
         start += f"[{step}]" if isinstance(step, int) else ("." if start else "") + step
     return start

@@ -21,6 +21,7 @@ Tag: TypeAlias = Callable[[Json], Json]
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _REMARKS: tuple[tuple[str, str], ...] = (
     (
         "cannot start any token",
@@ -184,7 +185,7 @@ class _YamlReading:
         return _Built(copy.deepcopy(known.value), spot, known.size, known.height)
 
     def _scalar(self, event: Json) -> Json:
-        if any("\ud800" <= character <= "\udfff" for character in event.value):
+        if _SURROGATE.search(event.value):
             self._mistake(event, "A text holds half of a surrogate pair.", "Write the character itself.")
         return _meaning(event.value) if event.implicit[0] and not event.style else event.value
 

@@ -46,13 +46,13 @@ def totals(report: Report, fail_on: Severity = Severity.LOW) -> Totals:
     """Return the counts of a report; all of them count everything, only `gating` looks at `fail_on`."""
     today = day_of(report)
     counts: Counter[object] = Counter()
-    for finding in report.findings:
-        counts[finding.verdict if finding.verdict in _SETTLED else _sort(finding)] += 1
-        counts["gating"] += _gates_at(finding, fail_on)
-        counts["ending"] += finding.waiver is not None and is_waived(finding) and ends_soon(finding, today)
+    for finding, times in _alike(report):
+        counts[finding.verdict if finding.verdict in _SETTLED else _sort(finding)] += times
+        counts["gating"] += times * _gates_at(finding, fail_on)
+        counts["ending"] += times * (finding.waiver is not None and is_waived(finding) and ends_soon(finding, today))
         if finding.verdict is Verdict.FAIL and finding.gates:
-            counts[finding.severity] += 1
-            counts[finding.safety] += finding.fixable
+            counts[finding.severity] += times
+            counts[finding.safety] += times * finding.fixable
     failed, safe, review = counts["failed"], counts[Safety.SAFE], counts[Safety.REVIEW]
     return Totals(
         declared=report.declared,
@@ -73,6 +73,12 @@ def totals(report: Report, fail_on: Severity = Severity.LOW) -> Totals:
     )
 
 
+def _alike(report: Report) -> Iterable[tuple[Finding, int]]:
+    """Return the findings with how often each counts; a report without documents knows which ones count alike."""
+    known: Iterable[tuple[Finding, int]] | None = getattr(report.findings, "alike", None)
+    return ((finding, 1) for finding in report.findings) if known is None else known
+
+
 def _sort(finding: Finding) -> str:
     """Return what a failure or unknown counts as."""
     if finding.waiver is not None:
@@ -90,7 +96,7 @@ def exit_code(report: Report, fail_on: Severity = Severity.LOW) -> int:
     """
     if not report.findings:
         return 2
-    verdicts = {finding.verdict for finding in report.findings if _gates_at(finding, fail_on)}
+    verdicts = {finding.verdict for finding, _ in _alike(report) if _gates_at(finding, fail_on)}
     return 1 if Verdict.FAIL in verdicts else 3 if Verdict.UNKNOWN in verdicts else 0
 
 
