@@ -169,6 +169,36 @@ def test_a_closed_standard_output_leaves_the_exit_code(golden):
     assert subprocess.run(["sh", "-c", line], cwd=golden, check=False, timeout=60).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("auditor expl", {"explain"}),
+        ("auditor explain pitr-e", {"pitr-enabled"}),
+        ("auditor rules show tls", {"tls-only"}),
+        ("auditor audit --select dynamo", {"dynamodb"}),
+        ("auditor audit --skip crit", {"critical"}),
+        ("auditor audit --rules nowhere --skip crit", {"critical"}),
+        ("auditor audit --format j", {"json", "junit"}),
+        ("auditor rollback la", {"last"}),
+        ("auditor audit --lang j", {"ja"}),
+    ],
+)
+def test_a_shell_completes_what_is_typed(tmp_path, typed, offered):
+    (tmp_path / "aws").write_text("", encoding="utf-8")
+    script = "import sys; sys.argv[0] = 'auditor'; from auditor.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env=os.environ
+        | {"_AUDITOR_COMPLETE": "bash_complete", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+        | {"XDG_STATE_HOME": str(tmp_path)},
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+        timeout=60,
+    )
+    assert {line.partition(",")[2] for line in done.stdout.split()} == offered
+
+
 def test_all_mistakes_of_all_files_come_at_once(golden, tmp_path):
     (tmp_path / "aws").write_text("", encoding="utf-8")
     (tmp_path / "a.yaml").write_text("version: 1\naccounts: {}\npipelines:\n  x:\n    tabel: {}\n", encoding="utf-8")

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from auditor.cli.completing import formats
 from auditor.cli.nightly import duties_of, nightly_options
 from auditor.cli.options import (
     SEVERITIES,
@@ -88,6 +89,7 @@ def audit_options(command: Any) -> Any:
                 "_formats",
                 multiple=True,
                 metavar="F",
+                shell_complete=formats,
                 help="table, json, sarif, …; repeatable, each with its --output.",
             ),
             click.option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditor.cli import phrases
+from auditor.cli import completing, phrases
 from auditor.cli.options import coloured, columns, lang_option, language, source_options
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("explain")
-@click.argument("word", metavar="RULE|FINDING")
+@click.argument("word", metavar="RULE|FINDING", shell_complete=completing.rules)
 @click.argument("pipelines", nargs=-1, type=click.Path(path_type=Path), metavar="[PIPELINE…]")
 @source_options
 @click.option(

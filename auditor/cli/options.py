@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from auditor.cli.completing import selectors
+
 if TYPE_CHECKING:
     from auditor.model import Pipeline, Severity
     from auditor.rule import Rule
@@ -33,8 +35,20 @@ def rule_options(command: F) -> F:
             show_default=True,
             help="Leave out rules below it.",
         ),
-        click.option("--skip", multiple=True, metavar="ID|TAG", help="Leave out these rules; repeatable."),
-        click.option("--select", multiple=True, metavar="ID|TAG", help="Use only these rules; repeatable."),
+        click.option(
+            "--skip",
+            multiple=True,
+            metavar="ID|TAG",
+            shell_complete=selectors,
+            help="Leave out these rules; repeatable.",
+        ),
+        click.option(
+            "--select",
+            multiple=True,
+            metavar="ID|TAG",
+            shell_complete=selectors,
+            help="Use only these rules; repeatable.",
+        ),
         click.option(
             "--rules",
             "folders",

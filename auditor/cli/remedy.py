@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditor.cli import phrases
+from auditor.cli import completing, phrases
 from auditor.cli.options import (
     coloured,
     columns,
@@ -278,7 +278,7 @@ def plan_command(output: Path | None, fix: str, max_changes: int | None, lang: s
 
 @click.command("apply")
 @click.argument("file", required=False, type=click.Path(path_type=Path), metavar="PLAN.json")
-@click.option("--resume", metavar="RUN", help="Finish a run that stopped half-way.")
+@click.option("--resume", metavar="RUN", shell_complete=completing.runs, help="Finish a run that stopped half-way.")
 @pipeline_option
 @yes_option
 @state_option
@@ -312,7 +312,7 @@ def apply_command(
 
 
 @click.command("rollback")
-@click.argument("run")
+@click.argument("run", shell_complete=completing.runs)
 @pipeline_option
 @yes_option
 @state_option

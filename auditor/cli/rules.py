@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from auditor.cli import phrases
+from auditor.cli import completing, phrases
 from auditor.cli.options import columns, lang_option, language
 from auditor.cli.rules_author import new, test
 
@@ -121,7 +121,7 @@ def _wide(cells: Iterable[str]) -> int:
 @_FOLDERS
 @click.option("--source", is_flag=True, help="Print the rule's file instead of its page.")
 @lang_option
-@click.argument("rule")
+@click.argument("rule", shell_complete=completing.rules)
 def show(folders: tuple[Path, ...], rule: str, lang: str | None, *, source: bool) -> None:
     """Show what a rule checks, why, an example, its fix and the permissions it needs."""
     from auditor.docs import page

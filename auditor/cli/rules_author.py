@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from auditor.cli.completing import selectors
 from auditor.cli.options import lang_option, language
 from auditor.cli.phrases import counted
 
@@ -67,7 +68,7 @@ def new(name: str, folder: Path, node: str, lang: str | None) -> None:
 )
 @click.option("--strict", is_flag=True, help="Exit 1 also when a change is noticed by no case.")
 @click.option("--watch", is_flag=True, help="Run again whenever a file changes, until interrupted.")
-@click.argument("ids", nargs=-1, metavar="[ID|TAG…]")
+@click.argument("ids", nargs=-1, metavar="[ID|TAG…]", shell_complete=selectors)
 def test(folders: tuple[Path, ...], ids: tuple[str, ...], *, mutate: bool | None, strict: bool, watch: bool) -> int:
     """Run the cases beside the rules, the three laws of every fix, and what no case would notice.
 
