@@ -288,6 +288,21 @@ def test_with_a_third_of_all_calls_disturbed_every_read_is_answered(standin, fau
         assert aws.usage().retries == len(standin.calls()) - 61 > 0
 
 
+def test_ways_into_one_account_share_what_aws_lets_it_ask(standin, tmp_path):
+    again = profile("again", "111122223333", standin.url)
+    (tmp_path / "config").write_text((tmp_path / "config").read_text() + again)
+    standin.faults([{"operation": "GetRole", "times": 1, "status": 400, "code": "Throttling"}])
+    role = Call("iam", "GetRole", {"RoleName": "r"})
+    with Aws(patience=HASTY) as aws:
+        for name in ("production", "again"):
+            assert refusal(aws.ask(Account(name, "111122223333", REGION, profile=name), REGION), role).attempts > 0
+        limited, other = (aws._door(Account("x", number, REGION, profile="again")) for number in ("111122223333", "1"))
+        assert limited._paces.of("iam", "GetRole", REGION).rate is not None
+        assert aws._door(PRODUCTION)._paces is limited._paces
+        assert limited._paces.of("iam", "ListRoles", REGION).rate is None
+        assert other._paces.of("iam", "GetRole", REGION).rate is None
+
+
 def test_a_bucket_in_another_region_is_found_by_boto3_itself(aws, standin):
     assert aws.ask(PRODUCTION, "eu-west-1")(VERSIONING) == {"Status": "Enabled"}
     assert not asked(standin, "HeadBucket")

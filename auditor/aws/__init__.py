@@ -9,6 +9,7 @@ from typing import Any
 from auditor.aws.answers import must_make_sense, plain
 from auditor.aws.counts import Counts
 from auditor.aws.door import Door, Ways
+from auditor.aws.pace import Paces
 from auditor.aws.patience import Patience
 from auditor.aws.refusals import DENIALS
 from auditor.aws.sessions import Manner, Session
@@ -30,6 +31,7 @@ class Aws:
         self._lock = threading.Lock()
         self._doors: dict[tuple[str, str | None, str | None, str | None], Door] = {}
         self._ways = Ways()
+        self._paces: dict[str, Paces] = {}
         self._loader: Any = None
 
     def __enter__(self) -> Aws:  # noqa: PYI034 - Aws has no subclasses
@@ -90,6 +92,8 @@ class Aws:
                     patience=self.patience,
                     counts=self.counts,
                     stopped=self.stopped,
+                    # AWS counts an account's calls, whoever makes them.
+                    paces=self._paces.setdefault(account.id, Paces()),
                     ways=self._ways,
                     sense=must_make_sense,
                 )

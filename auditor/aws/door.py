@@ -59,6 +59,7 @@ class Door:
         patience: Patience,
         counts: Counts,
         stopped: threading.Event,
+        paces: Paces,
         ways: Ways,
         sense: Callable[[Any, Any], None],
     ) -> None:
@@ -69,7 +70,7 @@ class Door:
         self._stopped = stopped
         self._ways = ways
         self._sense = sense
-        self._paces = Paces()
+        self._paces = paces
         self._lock = threading.RLock()
         self._session: Session | None = None
         self._look = ""
