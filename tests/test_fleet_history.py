@@ -26,7 +26,19 @@ from auditor.cli.nightly import duties_of
 from auditor.errors import Text, UsageError
 from auditor.fleet.history import History
 from auditor.fleet.nightly import Duties, remember
-from auditor.model import Account, Finding, Node, Report, Resource, Severity, Usage, Verdict, Waiver
+from auditor.model import (
+    Account,
+    Finding,
+    Node,
+    Pipeline,
+    Report,
+    Resource,
+    Severity,
+    Snapshot,
+    Usage,
+    Verdict,
+    Waiver,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 ACCOUNT = Account("production", "111122223333", "ap-northeast-1")
@@ -124,6 +136,24 @@ def test_the_same_finding_of_another_severity_or_title_is_the_same(url):
         assert said(news) == [0, 0, 0]
         (entry,) = history.findings()
         assert (entry.severity, entry.title.en) == ("low", "New words")
+
+
+def test_the_trend_is_of_runs_that_judged_about_as_much(url):
+    fleet = tuple(Snapshot(Pipeline(f"p{number}", {}), {}) for number in range(10))
+
+    def night(day, pipelines, rules):
+        made = replace(report(day, finding(FAIL)), snapshots=fleet[:pipelines], rules=tuple("abcdefghij"[:rules]))
+        told, _, _ = remember(made, Duties(history=url))
+        return [past.started_at[8:10] for past in told.history]
+
+    assert night(1, 1, 10) == ["01"]
+    assert night(2, 6, 10) == ["02"]
+    assert night(3, 7, 10) == ["02", "03"]
+    assert night(4, 3, 10) == ["04"]
+    assert night(5, 7, 1) == ["05"]
+    assert night(6, 10, 9) == ["02", "03", "06"]
+    with History(url) as history:
+        assert len(history.trend("live")) == len(history.runs()) == 6
 
 
 def test_old_runs_and_what_is_closed_are_forgotten_and_what_is_open_never(url):

@@ -77,11 +77,18 @@ class History:
         kept = (one for one in rows if one.state not in CLOSED or max(one.last_seen, one.closed_at) >= since)
         return tuple(sorted(kept, key=order))
 
-    def trend(self, source: str, *, limit: int = 90) -> tuple[Past, ...]:
-        """Return the last runs of a source, oldest first, as a report shows them."""
+    def trend(self, source: str, *, like: Report | None = None, limit: int = 90) -> tuple[Past, ...]:
+        """Return the last runs of a source, oldest first, as a report shows them.
+
+        With `like`, those only that judged about as many pipelines by about as many rules (more than half, less than twice):
+        somebody's look at one pipeline of a fleet is no good night.
+        """
         from auditor.fleet.tables import RUNS
 
         query = RUNS.select().where(RUNS.c.source == source[:400])
+        if like is not None:
+            for column, count in ((RUNS.c.pipelines, len(like.snapshots)), (RUNS.c.rules, len(like.rules))):
+                query = query.where((column == count) | ((column * 2 > count) & (column < count * 2)))
         query = query.order_by(RUNS.c.started_at.desc(), RUNS.c.id.desc()).limit(limit)
         with self._open(to_write=False) as connection:
             rows = connection.execute(query).mappings().all()

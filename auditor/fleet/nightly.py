@@ -48,7 +48,7 @@ def remember(report: Report, duties: Duties) -> tuple[Report, News | None, tuple
     try:
         with History(duties.history) as history:
             news = history.record(report, kept_days=duties.history_days)
-            return replace(report, history=history.trend(report.source)), news, ()
+            return replace(report, history=history.trend(report.source, like=report)), news, ()
     except AuditorError as error:
         return report, None, (_UNRECORDED.fill(error.text),)
 
