@@ -32,6 +32,8 @@ from auditor.files import (
     shown,
     write_atomic,
 )
+from auditor.files.json_spots import spots
+from auditor.files.json_text import _JsonReading
 
 CASES = Path(__file__).parent / "pipelines"
 YAML_CASES = yaml.safe_load((CASES / "yaml.yaml").read_text(encoding="utf-8"))
@@ -540,3 +542,17 @@ def test_shipped_folders_are_found_beside_the_package():
 def test_documents_of_their_own_have_a_place():
     assert Document({"a": 1}, "f").place("a") == Place("f")
     assert str(Mistake(Place("f", 1, 2), "Wrong.", "Mend it.")) == "f:1:2: Wrong. Mend it."
+
+
+KEYS = st.text(st.characters(exclude_categories=["Cs"]), max_size=4)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | KEYS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(VALUES, st.sampled_from([None, 0, 1, "\t"]), st.booleans())
+def test_the_quick_reader_of_json_finds_the_places_that_the_careful_one_finds(value, indent, ascii_only):
+    text = json.dumps(value, indent=indent, ensure_ascii=ascii_only).replace("\n", "\r\n")
+    assert spots(text) == _JsonReading(text, "file.json").document().spot

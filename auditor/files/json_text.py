@@ -9,6 +9,7 @@ from typing import NoReturn
 
 from auditor.errors import InputError, Mistake, Place
 from auditor.files.document import Document, Spot, Step, shown
+from auditor.files.json_spots import spots
 from auditor.model import Json
 
 DEPTH = 200
@@ -25,10 +26,10 @@ def parse_json(text: str, file: str, *, places: bool = True) -> Document:
     """Return a JSON text's value, or raise `InputError`.
 
     Refused beside what JSON forbids: duplicate keys, numbers too large to hold, half surrogate pairs, more than 200
-    levels. With `places=False` the text is read by the standard library's fast reader, and only the whole has a place.
+    levels. With `places=False` only the whole has a place.
     """
     text = text.removeprefix("\ufeff")
-    if not places and _HALF.search(text) is None:
+    if _HALF.search(text) is None:
         try:
             value = json.loads(
                 text, object_pairs_hook=_no_duplicates, parse_constant=_refuse, parse_float=_finite, parse_int=_integer
@@ -37,7 +38,8 @@ def parse_json(text: str, file: str, *, places: bool = True) -> Document:
             pass
         else:
             if _levels(value) <= DEPTH:
-                return Document(value, file, Spot(1, 1))
+                return Document(value, file, spots(text) if places else Spot(1, 1))
+    # What the fast reader does not take is read again with care, for the sentence.
     return _JsonReading(text, file).document()
 
 
