@@ -2,11 +2,14 @@
 FROM python:3.12-slim AS build
 WORKDIR /src
 COPY . .
-RUN python -m pip install --no-cache-dir build && python -m build --wheel --outdir /wheels
+RUN python -m pip install --no-cache-dir --require-hashes --requirement requirements/base.lock \
+    && python -m pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir /wheels .
 
 FROM python:3.12-slim
 COPY --from=build /wheels /wheels
-RUN python -m pip install --no-cache-dir "$(echo /wheels/*.whl)[history,notify]" && rm -rf /wheels \
+COPY requirements/image.lock /wheels/
+RUN python -m pip install --no-cache-dir --require-hashes --requirement /wheels/image.lock \
+    && python -m pip install --no-cache-dir --no-deps /wheels/*.whl && rm -rf /wheels \
     && useradd --create-home --uid 10001 auditor
 USER 10001
 WORKDIR /work

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import errno
 import gc
-import io
 import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
-from pathlib import Path
-from typing import NoReturn, TextIO
+from typing import NoReturn
 
 import click
 
@@ -86,17 +84,12 @@ def cli() -> None:
 def main(args: list[str] | None = None) -> NoReturn:
     """Run the command line and leave with its exit code; every failure is a sentence on standard error."""
     from auditor.cli.interrupts import EXIT_CODE, raising
+    from auditor.cli.streams import prepare
     from auditor.errors import AuditorError
 
     # A process that ends soon has little garbage in circles, and looking for it among many documents takes a tenth of a run.
     gc.set_threshold(50_000, 20, 50)
-    # A stream that was closed (`>&-`) is None: what would go there goes nowhere, and the exit code still counts.
-    sys.stdout = sys.stdout or _nowhere()
-    sys.stderr = sys.stderr or _nowhere()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # The table has ✗ and →, which an ASCII locale could not write.
-            stream.reconfigure(encoding="utf-8", errors="replace")
+    prepare()
     try:
         with raising():
             outcome = cli.main(args=args, prog_name="auditor", standalone_mode=False)
@@ -118,7 +111,7 @@ def main(args: list[str] | None = None) -> NoReturn:
     except RecursionError:
         code = _say("The input is nested too deeply to be read.", 2)
     except OSError as error:
-        where = error.filename or ("Standard output" if error.errno in _WRITING else "A file")
+        where = error.filename or _nameless(error)
         code = _say(f"{where}: {error.strerror or error}.", 2)
     except Exception as error:
         if os.environ.get("AUDITOR_DEBUG"):
@@ -132,8 +125,11 @@ def main(args: list[str] | None = None) -> NoReturn:
     sys.exit(code)
 
 
-def _nowhere() -> TextIO:
-    return Path(os.devnull).open("w", encoding="utf-8")
+def _nameless(error: OSError) -> str:
+    if error.errno in _WRITING:
+        return "Standard output"
+    # Only the question where one is fails so without a name.
+    return "The current folder" if isinstance(error, FileNotFoundError) else "A file"
 
 
 def _say(sentence: str, code: int) -> int:

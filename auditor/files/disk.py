@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 TEXT_BYTES = 10_000_000
 _PIECE = 1_000_000
+_OPENS_FOLDERS = os.name != "nt"
 
 
 def shipped(name: str) -> Traversable:
@@ -61,7 +62,7 @@ def read_bytes(path: Path | Traversable, *, limit: int, name: str | None = None)
 
 
 def _bytes_of(path: Path, limit: int, file: str) -> bytes:
-    if os.name == "nt" and path.is_dir():
+    if not _OPENS_FOLDERS and path.is_dir():
         # Windows opens no folder at all, and says that permission is lacking.
         _refuse(file, "This is a folder, and a file is expected.", "Name a file in it.")
     handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | FLAGS)

@@ -85,13 +85,25 @@ _MARKS = {
 
 
 def folder(state_dir: Path | None = None) -> Path:
-    """Return the folder of the journals: under `state_dir`, else under XDG_STATE_HOME or `~/.local/state`."""
+    """Return the folder of the journals: under `state_dir`, else under XDG_STATE_HOME or `~/.local/state`.
+
+    Raises `UsageError` for a user without a home folder.
+    """
     if state_dir is not None:
         return state_dir / "runs"
     home = os.environ.get("XDG_STATE_HOME", "")
     # The XDG specification says that a relative path is to be ignored.
-    base = Path(home) if os.path.isabs(home) else Path.home() / ".local" / "state"  # noqa: PTH117 - no Path for ""
+    base = Path(home) if os.path.isabs(home) else _home() / ".local" / "state"  # noqa: PTH117 - no Path for ""
     return base / "auditor" / "runs"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:
+        # A container's user that is a number alone, and HOME not set.
+        sentence = "The user has no home folder, so there is no place for journals and history."
+        raise UsageError(sentence, "Name a folder with --state-dir, or set XDG_STATE_HOME.") from None
 
 
 class Journal:
