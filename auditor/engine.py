@@ -209,7 +209,6 @@ def _spelled(value: Json) -> str:
 
 def _finding(rule: Rule, scope: Scope, verdict: Verdict, evidence: tuple[Evidence, ...]) -> Finding:
     fix = rule.fix
-    blocked = any(_facet_unread(scope, edit.node or scope.subject, edit.facet) for edit in fix.edits) if fix else True
     return Finding(
         rule=rule.id,
         pipeline=scope.snapshot.pipeline.name,
@@ -221,12 +220,17 @@ def _finding(rule: Rule, scope: Scope, verdict: Verdict, evidence: tuple[Evidenc
         evidence=tuple(replace(one, wanted=_plain(one.wanted)) for one in evidence),
         resource=scope.me,
         safety=fix.safety if fix else None,
-        fixable=bool(fix and fix.edits) and verdict is Verdict.FAIL and not blocked,
+        fixable=verdict is Verdict.FAIL and _fixable(rule, scope),
         cost=fix.cost if fix else None,
         steps=fix.steps if fix else None,
         tags=rule.tags,
         references=rule.references,
     )
+
+
+def _fixable(rule: Rule, scope: Scope) -> bool:
+    edits = rule.fix.edits if rule.fix else ()
+    return bool(edits) and not any(_facet_unread(scope, edit.node or scope.subject, edit.facet) for edit in edits)
 
 
 def _facet_unread(scope: Scope, node: str, facet: str) -> bool:

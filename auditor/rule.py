@@ -109,4 +109,6 @@ class Rule:
     @property
     def defaults(self) -> Mapping[str, Json]:
         """Return what stands for the words of `intent` that a pipeline leaves out: the pack's values, else the rule's own."""
+        if not self.parameters:
+            return EMPTY
         return {word: schema["default"] for word, schema in self.parameters.items() if "default" in schema}

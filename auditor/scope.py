@@ -15,6 +15,7 @@ from auditor.model import EMPTY, NODES, Evidence, Json, Resource, Snapshot, Text
 T = TypeVar("T")
 
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
+_WITHOUT_HOLES = frozenset({bool, int, float})
 _HOLE = re.compile(r"\$\{([a-z_]+(?:\.[^${}]+)?)\}")
 
 _NO_VALUE = Text("{} has no value", "{} に値がありません")
@@ -218,7 +219,11 @@ class Scope:
 
         Raises `NotRead` when a hole's value is unread.
         """
+        if value is None or type(value) in _WITHOUT_HOLES:
+            return value
         if isinstance(value, str):
+            if "${" not in value:
+                return value
             whole = _HOLE.fullmatch(value)
             if whole:
                 return self.take(whole[1])

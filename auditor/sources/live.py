@@ -118,7 +118,7 @@ class _Run:
         self._done: SimpleQueue[tuple[_Wanted, str, Json | Unread | BaseException]] = SimpleQueue()
         self._ahead: deque[_Plan] = deque()
         self._coming = iter(pipelines)
-        self._wanted: dict[Key, _Wanted] = {}
+        self._wanted: dict[Key, dict[Key, _Wanted]] = {}
         self._threads = self._asked = self._finished = 0
         survey = _Survey(pipelines, needs)
         self._total, self._uses = survey.total, survey.uses
@@ -195,8 +195,7 @@ class _Run:
 
     def _forget(self, wanted: _Wanted) -> None:
         self._memo.forget(wanted.about)
-        for key in [key for key in self._wanted if key[: len(wanted.about)] == wanted.about]:
-            del self._wanted[key]
+        self._wanted.pop(wanted.about, None)
         roles = self._roles.get(_whose(wanted.target))
         if roles is not None and wanted.target.kind == "iam.role":
             roles.forget(_bare(wanted.target))
@@ -206,8 +205,8 @@ class _Run:
         for name, facets in _by_node(pipeline, self._needs):
             target = target_of(pipeline.nodes[name], pipeline)
             about = _about(target)
-            key = (*about, tuple(sorted(target.settings.items())))
-            wanted = self._wanted.setdefault(key, _Wanted(target, about))
+            settings = tuple(sorted(target.settings.items()))
+            wanted = self._wanted.setdefault(about, {}).setdefault(settings, _Wanted(target, about))
             plan.parts[name] = (wanted, facets)
             plan.open += [(wanted, facet) for facet in facets]
             for facet in facets:
