@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from auditor.aws.roots import fits
-from auditor.model import Json
+from auditor.model import Json, Unread
 
 
 def must_make_sense(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
@@ -38,11 +38,14 @@ def must_make_sense(operation_model: Any, response_dict: Mapping[str, Any], **_:
 
 
 def plain(value: Any) -> Json:
-    """Return an answer as JSON: dates as ISO 8601 in UTC ending in Z, bytes as text, every mapping a `dict`."""
+    """Return an answer as JSON: dates as ISO 8601 in UTC ending in Z, bytes as text, every mapping a `dict`.
+
+    What is not known in it stays an `Unread`.
+    """
     if isinstance(value, str):
         # No file could hold half of a surrogate pair, which JSON's escapes allow.
         return value if value.isascii() else value.encode("utf-8", "replace").decode()
-    if value is None or isinstance(value, bool | int | float):
+    if value is None or isinstance(value, bool | int | float | Unread):
         return value
     if isinstance(value, Mapping):
         return {str(name): plain(part) for name, part in value.items()}

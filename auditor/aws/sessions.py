@@ -10,6 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from auditor.aws.answers import must_make_sense
 from auditor.aws.patience import Patience
+from auditor.aws.unmodelled import SERVICES, keep_unmodelled
 from auditor.model import Account
 from auditor.version import __version__
 
@@ -64,6 +65,8 @@ class Session:
         self._session.register_component("data_loader", manner.loader)
         self._session.register("before-send", manner.sent)
         self._session.register("before-parse", must_make_sense)
+        for service in SERVICES:
+            self._session.register(f"after-call.{service}", keep_unmodelled)
         provider = self._session.get_component("credential_provider").get_provider("assume-role")
         provider._prompter = _code_of_mfa  # noqa: SLF001 - the only way to say who may be asked
         if account.assume_role:

@@ -112,6 +112,10 @@ _NO_TARGET = Text(
     "{} は関数・キュー・トピックのいずれでもないため、S3 から通知できません。",
 )
 _PREFIX, _WHOLE = Text("the prefix “{}”", "プレフィックス「{}」"), Text("the whole bucket", "バケット全体")
+_STRANGE = Text(
+    "the filter of the notification `{}` says more than a prefix and a suffix, which a new filter would lose.",
+    "通知 `{}` のフィルターにはプレフィックスとサフィックス以外の指定があり、書き換えると失われます。",
+)
 _OVERLAP = Text(
     "another entry ({}, {}) already takes {}, and S3 refuses overlapping entries: fan out through SNS or EventBridge, or "
     "change that entry to add {}.",
@@ -201,6 +205,12 @@ def area_of(entry: Mapping[str, Json]) -> Area:
 
 
 def _refiltered(entry: Mapping[str, Json], area: Area) -> dict[str, Json]:
+    old = entry.get("Filter") or {}
+    key = old.get("Key") or {}
+    if {*old, *key} - {"Key", "FilterRules"} or any(
+        rule.keys() - {"Name", "Value"} for rule in listed(key.get("FilterRules"))
+    ):
+        raise Refused("CannotExpress", _STRANGE.fill(entry.get("Id")))
     rules = [
         {"Name": name, "Value": quote(value, safe="/!-_.*'()").replace("%20", "+")}
         for name, value in (("prefix", area.prefix), ("suffix", area.suffix))

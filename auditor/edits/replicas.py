@@ -120,9 +120,10 @@ def _own_objects(document: Json, wanted: Json, _scope: Scope) -> Json:
     if chosen and all(owner == "Destination" for owner in owners):
         return document
     held = mapping(document, "the ownership controls")
-    if [walk(rule, ("ObjectOwnership",)) for rule in listed(held.get("Rules"))] == ["BucketOwnerEnforced"]:
+    controls = listed(held.get("Rules"))  # S3 has one rule, or none
+    if [walk(rule, ("ObjectOwnership",)) for rule in controls] == ["BucketOwnerEnforced"]:
         return document
-    return {**held, "Rules": [{"ObjectOwnership": "BucketOwnerEnforced"}]}
+    return {**held, "Rules": [{**(controls[0] if controls else {}), "ObjectOwnership": "BucketOwnerEnforced"}]}
 
 
 def _add_replication_job(document: Json, wanted: Json, _scope: Scope) -> Json:

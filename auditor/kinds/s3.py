@@ -27,9 +27,16 @@ def _write_versioning(target: Target, before: Json, after: Json) -> tuple[Call, 
         raise Refused("CannotExpress", "MFA delete can be changed only by the root user with its device.")
     if was.get("Status") == wanted.get("Status"):
         return ()
+    _nothing_else(wanted, {"Status", "MFADelete"})
     # A bucket that once was versioned cannot become unversioned again, only suspended.
     configuration = {"Status": wanted.get("Status", "Suspended")}
     return (bucket_call(target, "PutBucketVersioning", VersioningConfiguration=configuration),)
+
+
+def _nothing_else(document: Mapping[str, Json], known: set[str]) -> None:
+    """Refuse a document that says more than its request can: S3 would take the rest for switched off."""
+    if more := sorted(document.keys() - known):
+        raise Refused("CannotExpress", f"S3 answers {', '.join(more)}, which this version cannot write back.")
 
 
 def _versioning_lost(before: Json, after: Json) -> Text | None:
@@ -67,6 +74,7 @@ def _write_lifecycle(target: Target, _before: Json, after: Json) -> tuple[Call, 
     rules = (after or {}).get("Rules")
     if not rules:
         return (bucket_call(target, "DeleteBucketLifecycle"),)
+    _nothing_else(after, {"Rules", "TransitionDefaultMinimumObjectSize"})
     # The answer's field is a header of the request; left out, S3 falls back to its default.
     size = after.get("TransitionDefaultMinimumObjectSize")
     header = {"TransitionDefaultMinimumObjectSize": size} if size else {}

@@ -23,8 +23,8 @@ def _read_account_block(ask: Ask, target: Target) -> Json:
 
 
 def _all_flags(document: Json) -> Json:
-    # A flag that is left out of the request becomes false.
-    return {flag: bool(document.get(flag, False)) for flag in _FLAGS}
+    # A flag that is left out of the request becomes false; one that AWS adds to its four is kept.
+    return {**document, **{flag: bool(document.get(flag, False)) for flag in _FLAGS}}
 
 
 def _normal_block(document: Json) -> Json:

@@ -117,6 +117,8 @@ def _unread(rule: Rule, finding: Finding, state: _Draft) -> Text:
 
 
 def _not_known(route: str, unread: Unread) -> Text:
+    if unread.reason == "NotMapped" and isinstance(unread.detail, Text):
+        return Text("{} is not known: {}", "{} を読み取れませんでした。{}").fill(route, unread.detail)
     return Text(f"{route} is not known: {unread}.", f"{route} を読み取れませんでした（{unread}）。")
 
 

@@ -15,8 +15,10 @@ from auditor.model import Account, Json, Text
 from auditor.remedy.chain import Entry
 from auditor.remedy.change import Change, between, same
 from auditor.remedy.journal import Journal
+from auditor.scope import first_unread
 
 _LACKS = Text("AWS's answer for {} lacks {}.", "{} に対する AWS の応答に {} がありません。")
+_PARTLY = Text("{} is not known: {}", "{} を読み取れませんでした: {}")
 LOST = frozenset({"Timeout", "Unreachable", "ConnectionClosed", "Malformed"})
 """Refusals after which nobody knows whether AWS did what it was told."""
 
@@ -92,11 +94,18 @@ class Standing(str, Enum):
 
 
 def read(aws: Door, change: Change) -> Json:
-    """Return what AWS says of the facet now, or raise `Refused`; an answer without what AWS promises is `Malformed`."""
+    """Return what AWS says of the facet now, or raise `Refused`; an answer without what AWS promises is `Malformed`.
+
+    A document of which a part is not known is refused too: written back, that part would be lost.
+    """
     try:
-        return change.row.read(aws.ask(change.target.account, change.target.region), change.target)
+        document = change.row.read(aws.ask(change.target.account, change.target.region), change.target)
     except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         raise Refused("Malformed", _LACKS.fill(change.title, error)) from None
+    if (hit := first_unread(document, change.facet)) is not None:
+        route, unread = hit
+        raise Refused(unread.reason, _PARTLY.fill(route, unread.detail or unread), unread.permission)
+    return document
 
 
 def standing(change: Change, document: Json, before: Json) -> Standing:
