@@ -125,6 +125,7 @@ def test_the_job_writes_only_where_it_may():
 
 
 def test_the_workers_find_their_scheduler_and_nobody_else_does():
+    from dask.config import collect_env
     from distributed.cli import dask_scheduler, dask_worker
 
     found = {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(text("kubernetes-dask.yaml"))}
@@ -139,6 +140,10 @@ def test_the_workers_find_their_scheduler_and_nobody_else_does():
     assert scheduler["port"] == str(service["ports"][0]["port"])
     argument = re.search(r"--executor=\S+", text("kubernetes-dask.yaml"))[0]
     assert audit_command.make_context("audit", ["x.yaml", argument]).params["executor"] == worker["scheduler"]
+    (switched,) = pods["auditor-workers"]["spec"]["containers"][0]["env"]
+    assert collect_env({switched["name"]: switched["value"]}) == {
+        "distributed": {"worker": {"profile": {"enabled": False}}}
+    }
     assert pods["auditor-workers"]["spec"]["serviceAccountName"] == job()["serviceAccountName"]
     only = found["NetworkPolicy", "auditor"]["spec"]
     (cronjob,) = [one for one in yaml.safe_load_all(text("kubernetes-cronjob.yaml")) if one["kind"] == "CronJob"]
