@@ -175,7 +175,7 @@ def run(ctx: click.Context, choices: dict[str, Any]) -> int:
             )
             ended = interrupted()
         if choices["fix"] and not ended:
-            from auditor.cli.remedy import mend
+            from auditor.cli.mending import mend
 
             return mend(report, pipelines, rules, settings, {**choices, "outputs": outputs}, aws)
         write(report, outputs, choices)
