@@ -1,4 +1,4 @@
-"""`plan`, `apply`, `rollback` and `runs`, and what `--fix` shares with them: show what would change, ask, and change it."""
+"""`plan`, `apply`, `rollback` and `runs`, and what `--fix` shares with them: show what would change, ask, change it."""
 
 from __future__ import annotations
 
