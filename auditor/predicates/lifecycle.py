@@ -87,6 +87,8 @@ def _applies(rule: Found, probes: Sequence[Probe]) -> list[Maybe]:
         return [rule.value] * len(probes)
     bounds = _bounds(rule.value)
     admitted = each_admitted(rule.value, [key for key, _ in probes])
+    if bounds == (None, None):
+        return [all_of((on, one)) for one in admitted]
     return [all_of((on, one, _fits(size, *bounds))) for one, (_, size) in zip(admitted, probes, strict=True)]
 
 

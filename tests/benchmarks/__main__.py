@@ -48,6 +48,7 @@ def fleet(counts):
         with world(count, DELAY_MS) as (folder, env, url):
             cost, requests = audited(folder, env, url)
         peaks[count] = cost.peak
+        print(f"{count}: {requests} calls, {cost}"[:200], file=sys.stderr, flush=True)
         rows.append(
             [
                 f"All rules, {count} pipelines",
@@ -116,10 +117,16 @@ def start(times):
     helped = median(run([*AUDITOR, "--help"]).wall for _ in range(times))
     with world(1, 0) as (folder, env, _):
         words = [*AUDITOR, "audit", str(folder / "pipelines.yaml"), "--quiet", "--no-history"]
-        first = median(run(words, env).wall for _ in range(times))
+        costs = [run(words, env) for _ in range(times)]
+    first, spent = median(one.wall for one in costs), median(one.cpu for one in costs)
     return [
         ["auditor --help", f"{helped:.2f} s", "under 0.25 s", helped < 0.25],
-        ["One pipeline to its findings, calls without delay", f"{first:.2f} s", "under 1 s", first < 1],
+        [
+            "One pipeline to its findings, calls without delay",
+            f"{first:.2f} s, {spent:.2f} s CPU",
+            "under 1 s",
+            first < 1,
+        ],
     ]
 
 
