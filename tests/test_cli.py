@@ -246,6 +246,13 @@ def test_an_audit_of_a_snapshot_needs_no_boto3(golden):
     assert saved["findings"] == live["findings"]
 
 
+def test_two_snapshots_are_compared(golden):
+    for name in ("one.json", "two.json"):
+        assert run(golden, "snapshot", "pipeline.yaml", "-o", name).returncode == 0
+    done = run(golden, "diff", "one.json", "two.json")
+    assert (done.returncode, done.stdout) == (0, "No difference.\n"), done.stderr
+
+
 def test_a_prompt_without_a_terminal_is_a_refusal(tmp_path):
     with serve(isolated=True) as server:
         folder = _world(server, tmp_path, build_misset)

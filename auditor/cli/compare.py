@@ -87,7 +87,7 @@ def _side(name: str, choices: Mapping[str, Any]) -> tuple[dict[str, dict[str, st
         document = load_json(file, places=False)
         if isinstance(document.value, Mapping) and document.value.get("version") == "report-v1":
             return told_in_report(document.value), ()
-        if not (isinstance(document.value, Mapping) and document.value.get("version") == "snapshot-v1"):
+        if not (isinstance(document.value, Mapping) and "format" in document.value):
             raise InputError([Mistake(Place(name), "This is neither a report-v1 nor a snapshot-v1 file.", _WRITE_ONE)])
         snapshots = load_snapshots(file)
         rules = (
