@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -109,7 +110,9 @@ def told_in_report(document: Json) -> dict[str, dict[str, str]]:
 def facets(before: Iterable[Snapshot], after: Iterable[Snapshot]) -> tuple[FacetChange, ...]:
     """Return the facets that both sides looked at and that differ, whatever the order or spelling AWS lets them have.
 
-    A facet that one side could not read is returned with the reason; one that a side never looked at is left out.
+    What one side cannot know by its nature (a template what only live AWS knows, or what it does not manage of a resource)
+    is left out, and the rest compared. A facet that could not be read otherwise is returned with the reason; one that a
+    side never looked at is left out.
     """
     theirs = {one.pipeline.name: one for one in after}
     return tuple(
@@ -131,27 +134,98 @@ def _facets(before: Snapshot, after: Snapshot) -> Iterator[FacetChange]:
                 yield change
 
 
+_BY_NATURE = frozenset({"OnlyLive", "OnlyPlan"})
+_UNMANAGED = frozenset({"NotInTemplate", "NotInPlan"})
+
+
 def _facet(pipeline: str, facet: str, old: Resource, new: Resource) -> FacetChange | None:
     if not all(facet in one.facets or facet in one.unread for one in (old, new)):
         return None
+    sides = [one.unread.get(facet, one.facets.get(facet)) for one in (old, new)]
+    doubts = [hit[1] for side in sides if (hit := first_unread(side))]
+    # A side that knows nothing at all of a resource did not find it.
+    silent = _BY_NATURE | (_UNMANAGED if old.facets and new.facets else frozenset())
+    told = next((one for one in doubts if one.reason not in silent), None)
     where = (pipeline, old.node.name, facet)
-    doubt = _doubt(old, facet) or _doubt(new, facet)
-    if doubt is not None:
-        return FacetChange(*where, (), str(doubt))
-    normal = KINDS[old.node.kind].facets[facet].normal
-    left, right = normal(old.facets[facet]), normal(new.facets[facet])
+    if any(isinstance(side, Unread) for side in sides):
+        return None if told is None else FacetChange(*where, (), str(told))
+    sure = not doubts or _aligned(*sides)
+    left, right = (
+        KINDS[old.node.kind].facets[facet].normal(side) for side in (_both_know(*sides) if doubts else sides)
+    )
+    right = right if left == right else _named_alike(left, right)
     if left == right:
-        return None
+        return None if told is None else FacetChange(*where, (), str(told))
+    if not sure:
+        return FacetChange(*where, (), str(told or doubts[0]))
     return FacetChange(
         *where, tuple(difflib.unified_diff(_lines(left), _lines(right), "before", "after", lineterm="", n=2))
     )
 
 
-def _doubt(resource: Resource, facet: str) -> Unread | None:
-    if facet in resource.unread:
-        return resource.unread[facet]
-    hit = first_unread(resource.facets[facet])
-    return hit[1] if hit else None
+_STAND_IN = re.compile(r"\([A-Za-z0-9][^()/:\s]*\)")
+"""What stands for a name that nobody knows before deployment."""
+
+
+def _named_alike(left: Json, right: Json) -> Json:
+    """Return the right document with the texts of the left one that differ from its own only by names not known yet."""
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        made = dict(right)
+        for name in [one for one in right if one not in left]:
+            alike = [one for one in left if one not in right and _alike(one, name)]
+            if len(alike) == 1:
+                made[alike[0]] = made.pop(name)
+        return {name: _named_alike(left[name], part) if name in left else part for name, part in made.items()}
+    if isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
+        return [_named_alike(one, other) for one, other in zip(left, right, strict=True)]
+    return left if isinstance(left, str) and isinstance(right, str) and _alike(left, right) else right
+
+
+def _alike(one: str, other: str) -> bool:
+    """Tell whether two texts may be the same once the names in them are known."""
+    return any(
+        _STAND_IN.search(pattern) is not None
+        and re.fullmatch(".+".join(map(re.escape, _STAND_IN.split(pattern))), text) is not None
+        for pattern, text in ((one, other), (other, one))
+    )
+
+
+def _aligned(left: Json, right: Json) -> bool:
+    """Tell whether no list holds something unread whose items might stand in another order on the other side."""
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        return all(_aligned(left[name], right[name]) for name in left.keys() & right.keys())
+    if isinstance(left, list) and isinstance(right, list):
+        if len(left) == len(right) == 1:
+            return _aligned(left[0], right[0])
+        return first_unread(left) is None and first_unread(right) is None
+    return True
+
+
+def _both_know(left: Json, right: Json) -> tuple[Json, Json]:
+    """Return both documents without what either of them leaves unread."""
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        open_ones = {name for side in (left, right) for name, part in side.items() if isinstance(part, Unread)}
+        shared = {name: _both_know(left[name], right[name]) for name in left.keys() & right.keys() - open_ones}
+        sides = ({name: part for name, part in side.items() if name not in open_ones} for side in (left, right))
+        one, other = sides
+        return (
+            {name: shared[name][0] if name in shared else _told(part) for name, part in one.items()},
+            {name: shared[name][1] if name in shared else _told(part) for name, part in other.items()},
+        )
+    if isinstance(left, list) and isinstance(right, list) and len(left) == len(right):
+        pairs = [_both_know(a, b) for a, b in zip(left, right, strict=True)]
+        kept = [(a, b) for a, b in pairs if not (isinstance(a, Unread) or isinstance(b, Unread))]
+        return [a for a, _ in kept], [b for _, b in kept]
+    return _told(left), _told(right)
+
+
+def _told(value: Json) -> Json:
+    """Return a value without what is unread inside it."""
+    if isinstance(value, Mapping):
+        return {name: _told(part) for name, part in value.items() if not isinstance(part, Unread)}
+    if isinstance(value, list):
+        return [_told(part) for part in value if not isinstance(part, Unread)]
+    return value
 
 
 def _lines(document: Json) -> list[str]:

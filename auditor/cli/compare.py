@@ -56,8 +56,8 @@ def snapshot_command(output: Path, **choices: Any) -> int:
 def diff_command(a: str, b: str, form: str, lang: str | None, **choices: Any) -> int:
     """Compare A with B: report files, snapshot files, or sources (live, terraform:PLAN.json, cloudformation:TEMPLATE).
 
-    Sources need the pipeline files behind them. Exit 0: no difference; 1: something is new, changed or drifted;
-    3: nothing is, but something could not be compared.
+    Sources need the pipeline files behind them; several of one side stand with a comma between them. Exit 0: no
+    difference; 1: something is new, changed or drifted; 3: nothing is, but something could not be compared.
     """
     from auditor import compare
 
@@ -114,7 +114,8 @@ def _asked(name: str, choices: Mapping[str, Any]) -> tuple[tuple[Snapshot, ...],
     if not choices["pipelines"]:
         raise UsageError(f"{name} can be read only for pipelines.", "Name the pipeline files behind A and B.")
     pipelines, rules = load_all(dict(choices))
-    settings = replace(settings_of({**choices, "sources": (name,)}))
+    # Templates and plans of one side are read together: `cloudformation:a.yaml,cloudformation:b.yaml`.
+    settings = replace(settings_of({**choices, "sources": tuple(name.split(","))}))
     with door(settings) as aws, progress_bar(quiet=False) as progress:
         return tuple(read(pipelines, rules, settings, aws, progress=progress)), rules
 
