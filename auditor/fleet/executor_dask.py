@@ -23,8 +23,8 @@ _CONNECT = 10.0
 # Seconds between two looks of a worker at whether it shall end.
 _GLANCE = 0.5
 _LOST = Text(
-    "The worker that read the account was lost, {} times in a row.",
-    "アカウントを読み取るワーカーが {} 回続けて失われました。",
+    "The worker that read the account was lost, and so was every other that tried (tries: {}).",
+    "アカウントを読み取るワーカーが失われ、代わりのワーカーも同じ結果になりました（試行 {} 回）。",
 )
 _FAILED = Text(
     "The worker that read the account failed: {}.", "アカウントを読み取るワーカーでエラーが発生しました: {}。"
