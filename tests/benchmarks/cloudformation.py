@@ -11,13 +11,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
+from auditor import sources
 from auditor.engine import evaluate
 from auditor.model import Account, Node, Pipeline
 from auditor.predicates import PREDICATES
 from auditor.rulebook import load, wanted_facets
-from auditor.sources import cloudformation
+from auditor.run import Settings
 
 ACCOUNT = Account("production", "111122223333", "ap-northeast-1")
 
@@ -206,8 +206,7 @@ def main(count=1000, form="json"):
         pipelines = [pipeline(n) for n in range(count)]
         needs = {one.name: wanted_facets(rules, one, to_fix=False) for one in pipelines}
         begun = time.process_time()
-        given = SimpleNamespace(parameters={}, parameter_files=())
-        snapshots = list(cloudformation.read(pipelines, needs, file, given))
+        snapshots = list(sources.read(pipelines, needs, [f"cloudformation:{file}"], aws=None, options=Settings()))
         read = time.process_time()
         verdicts = [one.verdict.value for snapshot in snapshots for one in evaluate(snapshot, rules, PREDICATES)]
         judged = time.process_time()

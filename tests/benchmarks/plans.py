@@ -14,13 +14,13 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
+from auditor import sources
 from auditor.engine import evaluate
 from auditor.pipeline import parse
 from auditor.predicates import PREDICATES
 from auditor.rulebook import load, wanted_facets
-from auditor.sources import terraform
+from auditor.run import Settings
 from tests.plans.orders import PIPELINE, stack
 
 _LABELS = "source|destination|production_logs|analytics_logs|orders|exporter|replication|consumer|failures"
@@ -68,7 +68,7 @@ def main():
         listed = parse(pipelines(count), "pipelines.yaml")
         needs = {one.name: wanted_facets(rules, one) for one in listed}
         began = time.process_time()
-        snapshots = list(terraform.read(listed, needs, file, SimpleNamespace(terraform_dir="")))
+        snapshots = list(sources.read(listed, needs, [f"terraform:{file}"], aws=None, options=Settings()))
         read = time.process_time() - began
         began = time.process_time()
         failed = sum(
