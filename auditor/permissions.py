@@ -111,6 +111,10 @@ def _resources(action: str, node: Node, pipeline: Pipeline) -> tuple[str, ...]:
     if service == "kms" and node.kind != "kms.key":
         # The key of a queue or topic is known only after reading.
         return (f"arn:{account.partition}:kms:{target.region}:{account.id}:key/*",)
+    if node.kind == "events.rule" and service != "events":
+        # The targets of a rule are known only after reading.
+        name = "function:*" if service == "lambda" else "*"
+        return (f"arn:{account.partition}:{service}:{target.region}:{account.id}:{name}",)
     if node.kind == "iam.role" and service == "iam":
         return _role(node)
     if node.kind == "glue.table" and service == "glue":

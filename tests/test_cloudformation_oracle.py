@@ -68,6 +68,7 @@ UNKNOWN = {
         "ReplicationJobs",
     },
     "dynamodb.table": {"Exports"},
+    "events.rule": {"TargetPolicies"},
 }
 ORGANISATION = {"ServiceControlPolicies", "ResourceControlPolicies"}
 

@@ -48,6 +48,8 @@ def policy(*statements):
 
 
 S3 = {"Service": "s3.amazonaws.com"}
+EVENTS = {"Service": "events.amazonaws.com"}
+FROM_RULE = {"ArnLike": {"aws:SourceArn": f"arn:aws:events:{REGION}:111122223333:rule/landed"}}
 FROM_SOURCE = {
     "StringEquals": {"aws:SourceAccount": "111122223333"},
     "ArnLike": {"aws:SourceArn": f"arn:aws:s3:::{SOURCE}"},
@@ -190,6 +192,21 @@ WRITES = [
     ("sns.topic", "Policy", policy(allow("Tell", "sns:Publish", TOPIC, S3, FROM_SOURCE)), ""),
     (
         "events.rule",
+        "TargetPolicies",
+        {
+            "Targets": [
+                {
+                    "Arn": FUNCTION,
+                    "Policy": policy(allow("Wake", "lambda:InvokeFunction", FUNCTION, EVENTS, FROM_RULE)),
+                },
+                {"Arn": QUEUE, "Policy": policy(allow("Send", "sqs:SendMessage", QUEUE, EVENTS, FROM_RULE))},
+                {"Arn": TOPIC, "Policy": policy(allow("Tell", "sns:Publish", TOPIC, EVENTS))},
+            ]
+        },
+        "",
+    ),
+    (
+        "events.rule",
         "Rule",
         {
             "Name": "landed",
@@ -240,7 +257,13 @@ def standin(config):
     client("sns", "111122223333").create_topic(Name="heralds")
     client("events", "111122223333").put_rule(Name="landed", EventPattern='{"source": ["aws.s3"]}')
     client("events", "111122223333").put_targets(
-        Rule="landed", Targets=[{"Id": "f", "Arn": FUNCTION, "Input": '{"token": "hidden"}'}]
+        Rule="landed",
+        Targets=[
+            {"Id": "f", "Arn": FUNCTION, "Input": '{"token": "hidden"}'},
+            {"Id": "q", "Arn": QUEUE},
+            {"Id": "t", "Arn": TOPIC},
+            {"Id": "by-role", "Arn": f"arn:aws:states:{REGION}:111122223333:stateMachine:load", "RoleArn": ROLE},
+        ],
     )
     IDS["kms.key"] = client("kms", "111122223333").create_key()["KeyMetadata"]["KeyId"]
     client("kms", "111122223333").create_alias(AliasName="alias/exports", TargetKeyId=IDS["kms.key"])
@@ -440,7 +463,7 @@ def test_a_function_keeps_its_environment_to_itself(aws, standin):
 
 
 def test_a_rule_keeps_what_it_sends_to_itself(aws):
-    [hit] = read(aws, "events.rule", "Targets", target("events.rule"))
+    hit = read(aws, "events.rule", "Targets", target("events.rule"))[0]
     assert hit["Arn"] == FUNCTION
     assert "hidden" not in json.dumps(hit)
 

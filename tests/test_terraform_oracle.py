@@ -51,6 +51,7 @@ ROWS = [
 UNKNOWN = {
     "s3.bucket": {"PolicyStatus", "MultipartUploads", "ObjectSample", "ReplicationMetrics", "ReplicationJobs"},
     "dynamodb.table": {"Exports"},
+    "events.rule": {"TargetPolicies"},
 }
 # What an organisation lays on an account is nothing that a plan of the account has.
 ORGANISATION = {"ServiceControlPolicies", "ResourceControlPolicies"}

@@ -36,6 +36,22 @@ def _grant_calls(document: Json, wanted: Json, scope: Scope) -> Json:
     return changed
 
 
+def _grant_targets(document: Json, wanted: Json, scope: Scope) -> Json:
+    lacking = [one for one in refusals(scope, _DELIVERY, "resource") if one.gap is None]
+    if not lacking:
+        return document
+    _decline(lacking, "resource")
+    targets = {one["Arn"]: one["Policy"] for one in mapping(document, "the targets' policies")["Targets"]}
+    for statement in _statements(lacking, known(wanted)["sid"], for_resource=True):
+        arn = statement["Resource"]
+        targets[arn] = _PUT.apply(targets[arn], {"statements": [statement]}, scope)
+    changed = {"Targets": [{"Arn": arn, "Policy": policy} for arn, policy in targets.items()]}
+    after = _with(scope, ("consumer", "TargetPolicies"), changed)
+    _decline([one for one in refusals(after, _DELIVERY, "resource") if one.gap is None], "resource", granted=True)
+    return changed
+
+
+_DELIVERY = ("notification",)
 _AT = Text("{}: {}", "{}: {}")
 _STANDS = Text("{} stands where {} is wanted.", "{} になっています（期待: {}）。")
 _ADMIT_S3 = Text(
@@ -111,7 +127,8 @@ def _condition(request: Request) -> Mapping[str, Json]:
         return {"StringEquals": {"kms:ViaService": told["kms:ViaService"]}}
     if request.caller.kind == "service" and request.service != "sts" and told.get("aws:SourceArn"):
         held: dict[str, Json] = {"ArnLike": {"aws:SourceArn": told["aws:SourceArn"]}}
-        if told.get("aws:SourceAccount"):
+        # A bucket's ARN names no account; other sources' do, and not every service tells the account besides.
+        if told.get("aws:SourceAccount") and not str(told["aws:SourceArn"]).split(":")[4]:
             held["StringEquals"] = {"aws:SourceAccount": told["aws:SourceAccount"]}
         return held
     return {}
@@ -154,6 +171,24 @@ ACCESS: tuple[Edit, ...] = (
         ),
         "{facet: InlinePolicies, grant_calls: {calls: [export_writes], sid: AuditorExport, policy: auditor-export}}",
         lambda wanted, at: needs({"side": _judged(wanted), **wanted}, at),
+    ),
+    Edit(
+        "grant_targets",
+        _grant_targets,
+        {
+            "type": "object",
+            "properties": {"sid": {"type": "string", "pattern": r"^[A-Za-z0-9]{1,60}$"}},
+            "required": ["sid"],
+            "additionalProperties": False,
+        },
+        Text(
+            "Lets an EventBridge rule send to those of its targets whose policies do not let it in. Declines where a Deny or a "
+            "condition stands against it.",
+            "EventBridge ルールを許可していない送信先のポリシーに、このルールからの送信の許可を加えます。"
+            "明示的な Deny や既存の条件が妨げている場合は変更しません。",
+        ),
+        "{facet: TargetPolicies, grant_targets: {sid: AuditorDelivery}}",
+        lambda _wanted, at: needs({"calls": "notification", "side": "resource"}, at),
     ),
     Edit(
         "use_sse_sqs",

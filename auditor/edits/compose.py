@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from auditor.edits import EDITS
+from auditor.kinds import KINDS
 from auditor.model import Json, Snapshot
 from auditor.rule import Rule
 from auditor.scope import NotRead, Scope
@@ -22,7 +23,9 @@ def mended(rule: Rule, snapshot: Snapshot, node: str) -> Mapping[tuple[str, str]
     for edit in rule.fix.edits if rule.fix else ():
         scope = Scope(snapshot, node, defaults=rule.defaults)
         place = edit.node or node
-        if scope.resource(place) is None:
+        known = scope.resource(place)
+        # Several kinds may stand at a node, and each has facets of its own to mend.
+        if known is None or edit.facet not in KINDS[known.node.kind].facets:
             continue
         document = scope.take(f"{place}.{edit.facet}")
         new = EDITS[edit.action].apply(document, scope.fill(edit.wanted), scope)

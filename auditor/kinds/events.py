@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from auditor.errors import Refused
 from auditor.kinds.documents import encoded, parsed
+from auditor.kinds.event_targets import policies_facet
 from auditor.kinds.facet import Ask, Call, Facet, Kind, Shape, Target, facets
 from auditor.kinds.names import arn, common, resource_of
 from auditor.kinds.paging import pages
@@ -92,5 +93,6 @@ RULE = Kind(
                 "The rule's targets without what is sent to them.", "ルールのターゲットです（送信する内容は除きます）。"
             ),
         ),
+        policies_facet(_read_targets),
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from auditor.kinds.declared import Declared, Spelling
+from auditor.kinds.event_targets import NOT_TOLD, TARGET_POLICIES
 from auditor.kinds.parts import Part, as_it_is, each, members, policy, same, text, whole
 
 # What a rule sends to its targets may hold secrets, and is left out as it is of what AWS answers.
@@ -49,4 +50,7 @@ def _target(part: Part) -> Part:
     return Part({name: one for name, one in made.value.items() if name not in _SENT}, made.place)
 
 
-RULE = Spelling(types=("AWS::Events::Rule",), facets={"Rule": _rule, "Targets": _targets})
+RULE = Spelling(
+    types=("AWS::Events::Rule",),
+    facets={"Rule": _rule, "Targets": _targets, TARGET_POLICIES: lambda _declared: NOT_TOLD},
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from auditor.kinds.declared import Attached
+from auditor.kinds.event_targets import NOT_TOLD, TARGET_POLICIES
 from auditor.kinds.parts import Part, flag, policy, text, whole
 from auditor.kinds.planned import Planned, Spelling, empty, fields, given, not_in_plan
 from auditor.model import Unread
@@ -79,6 +80,6 @@ def _target(resource: Attached) -> Part:
 
 RULE = Spelling(
     types=("aws_cloudwatch_event_rule",),
-    facets={"Rule": _rule, "Targets": _targets},
+    facets={"Rule": _rule, "Targets": _targets, TARGET_POLICIES: lambda _planned: NOT_TOLD},
     attached={TARGET: "rule"},
 )

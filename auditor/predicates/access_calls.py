@@ -11,6 +11,7 @@ from auditor.iam.contexts import (
     Circumstances,
     api_call,
     assume_replication_role,
+    event_delivery,
     export_kms,
     export_write,
     notification,
@@ -30,6 +31,7 @@ from auditor.scope import NotRead, Scope
 DELIVERY: Mapping[str, str] = MappingProxyType(
     {"lambda.function": "lambda:InvokeFunction", "sqs.queue": "sqs:SendMessage", "sns.topic": "sns:Publish"}
 )
+_RECEIVER = {"lambda": "lambda.function", "sqs": "sqs.queue", "sns": "sns.topic"}
 
 
 _NOT_KNOWN = Text("{} is not known", "{} が分かりません")
@@ -302,6 +304,9 @@ def _key_asks(scope: Scope, key: Key, bucket: str, action: str, needed: Maybe) -
 
 def _notification(scope: Scope) -> Iterator[Ask]:
     known = scope.resource("consumer")
+    if known is not None and known.node.kind == "events.rule":
+        yield from _rule_deliveries(scope)
+        return
     if known is None or known.node.kind not in DELIVERY or not scope.resource("source_bucket"):
         return
     target = text_at(scope, "consumer.Arn")
@@ -315,6 +320,15 @@ def _notification(scope: Scope) -> Iterator[Ask]:
             around=around(scope, "consumer"),
         )
         yield Ask((request,), "", "consumer.Policy", target, needed)
+
+
+def _rule_deliveries(scope: Scope) -> Iterator[Ask]:
+    listed = scope.take("consumer.TargetPolicies.Targets")
+    for index, _ in enumerate(listed if isinstance(listed, list) else []):
+        arn = text_at(scope, f"consumer.TargetPolicies.Targets[{index}].Arn")
+        action = DELIVERY[_RECEIVER[arn.split(":")[2]]]
+        request = event_delivery(arn, action, rule=text_at(scope, "consumer.Arn"), around=around(scope, "consumer"))
+        yield Ask((request,), "", f"consumer.TargetPolicies.Targets[{index}].Policy", arn)
 
 
 def delivered(scope: Scope, target: str) -> Maybe:
@@ -422,7 +436,10 @@ CALLS: Mapping[str, Calls] = MappingProxyType(
             (*_RULES, *_KEY, *_REPLICA, "?exporter.Role"),
         ),
         "notification": Calls(
-            _notification, (), ("consumer.Policy",), ("source_bucket.Notification", f"?source_bucket.{RCP}")
+            _notification,
+            (),
+            ("consumer.Policy",),
+            ("source_bucket.Notification", "consumer.TargetPolicies", f"?source_bucket.{RCP}"),
         ),
         "assume_role": Calls(
             _assume_role, (), ("replication_role.Trust",), ("replication_role.Role", "?source_bucket")

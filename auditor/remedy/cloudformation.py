@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from auditor.model import Json
 from auditor.remedy.change import Change
 from auditor.remedy.escaping import harmless
-from auditor.remedy.templates import Template, arn_or_name, changed_policies, known, label, recovery
+from auditor.remedy.templates import Template, admitted, arn_or_name, changed_policies, known, label, recovery
 
 _HEARERS = {
     "LambdaFunctionConfigurations": ("LambdaConfigurations", "LambdaFunctionArn", "Function"),
@@ -160,6 +160,13 @@ def _permission(params: Mapping[str, Json]) -> dict[str, Json]:
     return {"FunctionName": function, **kept}
 
 
+def _receivers(change: Change) -> tuple[Template, ...]:
+    forms = {"sqs": ("AWS::SQS::QueuePolicy", "Queues"), "sns": ("AWS::SNS::TopicPolicy", "Topics")}
+    found = ((*forms[service], where, policy) for service, where, policy in admitted(change))
+    set_to = (Template(kind, {name: [where], "PolicyDocument": policy}) for kind, name, where, policy in found)
+    return (*_permissions(change), *set_to)
+
+
 def _queue(change: Change) -> tuple[Template]:
     set_to = change.do[0].params["Attributes"] if change.do else {}
     properties = {
@@ -219,4 +226,5 @@ _RESOURCES: Mapping[tuple[str, str], Callable[[Change], tuple[Template, ...]]] =
     ("kms.key", "Policy"): _key_policy,
     ("kms.key", "Rotation"): _rotation,
     ("events.rule", "Rule"): _event_rule,
+    ("events.rule", "TargetPolicies"): _receivers,
 }

@@ -33,6 +33,7 @@ ORDER: tuple[Spot, ...] = (
     ("source_bucket", "Logging"),
     ("consumer", "Attributes"),
     ("consumer", "Policy"),
+    ("consumer", "TargetPolicies"),
     ("consumer", "Rule"),
     ("source_bucket", "Notification"),
     ("destination_bucket", "Notification"),
@@ -71,6 +72,7 @@ NEEDS: Mapping[Spot, tuple[Spot, ...]] = MappingProxyType(
         ("source_bucket", "Notification"): (
             ("consumer", "Attributes"),
             ("consumer", "Policy"),
+            ("consumer", "TargetPolicies"),
             ("source_key", "Policy"),
         ),
     }

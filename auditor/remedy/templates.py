@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from auditor.model import Json
@@ -62,3 +63,12 @@ def changed_policies(change: Change) -> Mapping[str, Json]:
 def known(arguments: Mapping[str, Json]) -> dict[str, Json]:
     """Return the arguments that have a value."""
     return {name: value for name, value in arguments.items() if value is not None}
+
+
+def admitted(change: Change) -> Iterator[tuple[str, str, Json]]:
+    """Yield the queues and topics whose policies a change sets: the service, the URL or ARN, and the policy."""
+    for call in change.do:
+        if call.operation == "SetQueueAttributes":
+            yield "sqs", call.params["QueueUrl"], json.loads(call.params["Attributes"]["Policy"])
+        elif call.operation == "SetTopicAttributes":
+            yield "sns", call.params["TopicArn"], json.loads(call.params["AttributeValue"])

@@ -9,7 +9,17 @@ from collections.abc import Callable, Iterator, Mapping
 from auditor.model import Json
 from auditor.remedy.change import Change
 from auditor.remedy.escaping import json_text
-from auditor.remedy.templates import Block, Policy, Template, arn_or_name, changed_policies, known, label, recovery
+from auditor.remedy.templates import (
+    Block,
+    Policy,
+    Template,
+    admitted,
+    arn_or_name,
+    changed_policies,
+    known,
+    label,
+    recovery,
+)
 
 _NAMES = {
     "Rules": "rule",
@@ -195,6 +205,13 @@ def _permissions(change: Change) -> tuple[Template, ...]:
     )
 
 
+def _receivers(change: Change) -> tuple[Template, ...]:
+    forms = {"sqs": ("aws_sqs_queue_policy", "queue_url"), "sns": ("aws_sns_topic_policy", "arn")}
+    found = ((*forms[service], where, policy) for service, where, policy in admitted(change))
+    set_to = (Template(kind, {name: where, "policy": Policy(policy)}) for kind, name, where, policy in found)
+    return (*_permissions(change), *set_to)
+
+
 def _queue(change: Change) -> tuple[Template]:
     known_keys = {"KmsMasterKeyId": "kms_master_key_id", "SqsManagedSseEnabled": "sqs_managed_sse_enabled"}
     set_to = change.do[0].params["Attributes"] if change.do else {}
@@ -254,4 +271,5 @@ _RESOURCES: Mapping[tuple[str, str], Callable[[Change], tuple[Template, ...]]] =
     ("kms.key", "Policy"): _policy("aws_kms_key_policy", "key_id"),
     ("kms.key", "Rotation"): _rotation,
     ("events.rule", "Rule"): _event_rule,
+    ("events.rule", "TargetPolicies"): _receivers,
 }

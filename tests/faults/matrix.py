@@ -11,6 +11,7 @@ from auditor import rulebook
 from auditor.cases import snapshot_of
 from auditor.engine import evaluate
 from auditor.errors import Place
+from auditor.kinds import KINDS
 from auditor.model import Safety, Verdict
 from auditor.predicates import PREDICATES
 from auditor.rule import Case
@@ -61,9 +62,9 @@ class Entry:
         """Return what the fix writes, as `node.Facet`: as a rule, the facet of its only edit."""
         if self.writes:
             return sorted(self.writes)
-        return sorted(
-            {f"{edit.node or node}.{edit.facet}" for rule, node in self.expected for edit in BY_ID[rule].fix.edits}
-        )
+        edits = [(edit.node or node, edit.facet) for rule, node in self.expected for edit in BY_ID[rule].fix.edits]
+        there = self.snapshot().resources
+        return sorted({f"{node}.{facet}" for node, facet in edits if facet in KINDS[there[node].node.kind].facets})
 
     @property
     def sets(self):

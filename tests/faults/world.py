@@ -302,12 +302,16 @@ def _function_policy(world, _node, document):
     awslambda = world.at("lambda")
     awslambda.remove_permission(FunctionName="on-export", StatementId="exports")
     for statement in (document or {}).get("Statement", []):
-        (principal,) = statement["Principal"].values()
-        params = {"StatementId": statement["Sid"], "Action": statement["Action"], "Principal": principal}
-        for keys in (statement.get("Condition") or {}).values():
-            for key, value in keys.items():
-                params[re.sub("^aws:", "", key, flags=re.IGNORECASE)] = value
-        awslambda.add_permission(FunctionName="on-export", **params)
+        _permit(awslambda, "on-export", statement)
+
+
+def _permit(awslambda, function, statement):
+    (principal,) = statement["Principal"].values()
+    params = {"StatementId": statement["Sid"], "Action": statement["Action"], "Principal": principal}
+    for keys in (statement.get("Condition") or {}).values():
+        for key, value in keys.items():
+            params[re.sub("^aws:", "", key, flags=re.IGNORECASE)] = value
+    awslambda.add_permission(FunctionName=function, **params)
 
 
 def _concurrency(world, _node, document):
@@ -344,6 +348,20 @@ def _event_rule(world, given):
     events.put_rule(**{"Name": given["name"], **rule})
     if given["Targets"]:
         events.put_targets(Rule=given["name"], Targets=given["Targets"])
+    for one in given["TargetPolicies"]["Targets"]:
+        _receiver(world, one["Arn"], one["Policy"])
+
+
+def _receiver(world, arn, policy):
+    service, name = arn.split(":")[2], arn.rpartition(":")[2]
+    if service == "lambda":
+        for statement in (policy or {}).get("Statement", []):
+            _permit(world.at("lambda"), name, statement)
+    elif service == "sqs":
+        attributes = {"Policy": json.dumps(policy)} if policy else {}
+        world.at("sqs").create_queue(QueueName=name, Attributes=attributes)
+    else:
+        world.at("sns").create_topic(Name=name, Attributes={"Policy": json.dumps(policy)})
 
 
 def _key_policy(world, node, document):
