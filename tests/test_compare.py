@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
+from auditor.cli import main
 from auditor.compare import facets
 from auditor.model import Account, Node, Pipeline, Resource, Snapshot, Unread
 
@@ -84,3 +87,31 @@ def test_items_that_cannot_be_told_apart_are_not_called_a_change():
         look(Replication={"Role": "r", "Rules": [{**COPY, "ID": "b", "Priority": 2}, COPY]}),
     )
     assert (change.lines, bool(change.unread)) == ((), True)
+
+
+TEMPLATE = "Resources:\n  Export: {Type: AWS::S3::Bucket, Properties: {BucketName: orders-export}}\n"
+DECLARED = (
+    'version: 1\naccounts: {production: {id: "111122223333", region: eu-west-1}}\n'
+    "pipelines: {orders: {source_bucket: {account: production, name: orders-export}}}\n"
+)
+
+
+def said(capsys, *words):
+    with pytest.raises(SystemExit) as left:
+        main([str(word) for word in words])
+    return left.value.code, capsys.readouterr()
+
+
+def test_a_snapshot_is_known_by_its_digest_when_it_is_judged_again(tmp_path, capsys):
+    pipeline, template, kept = (tmp_path / name for name in ("pipeline.yaml", "template.yaml", "night.json"))
+    pipeline.write_text(DECLARED)
+    template.write_text(TEMPLATE)
+    _, told = said(capsys, "snapshot", pipeline, "--source", f"cloudformation:{template}", "-o", kept)
+    (digest,) = re.findall("sha256:[0-9a-f]{64}", told.err)
+    assert digest in said(capsys, "audit", pipeline, "--source", f"snapshot:{kept}")[1].err
+    assert said(capsys, "diff", kept, kept)[0] == 0
+    template.write_text(TEMPLATE.replace("orders-export", "orders-export, ObjectLockEnabled: true"))
+    code, told = said(capsys, "diff", kept, f"cloudformation:{template}", pipeline)
+    assert (code, "orders.source_bucket.Versioning" in told.out) == (1, True)
+    kept.write_text(kept.read_text().replace("orders-export", "orders-expert"))
+    assert said(capsys, "audit", pipeline, "--source", f"snapshot:{kept}")[0] == 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from auditor.cli.nightly import duties_of, nightly_options
 from auditor.cli.options import (
     SEVERITIES,
     lang_option,
+    language,
     pipelines_argument,
     rule_options,
     severity,
@@ -151,6 +152,16 @@ def fix_command(ctx: click.Context, /, **choices: Any) -> int:
     return run(ctx, {**choices, "fix": choices["fix"] or "safe"})
 
 
+def _tell_seals(sources: Iterable[str], lang: str) -> None:
+    """Name the digests of the snapshots that were read: with another one nothing would have been judged."""
+    from auditor.cli.phrases import MATCHES
+    from auditor.sources.saved import sealed
+
+    for kind, _, file in (one.partition(":") for one in sources):
+        if kind == "snapshot":
+            click.echo(MATCHES.fill(file, sealed(Path(file))).say(lang), err=True)
+
+
 def run(ctx: click.Context, choices: dict[str, Any]) -> int:
     """Carry out an audit as the options say and return its exit code."""
     from auditor.cli.interrupts import EXIT_CODE, noticed
@@ -174,6 +185,8 @@ def run(ctx: click.Context, choices: dict[str, Any]) -> int:
                 lean=lean(outputs) and not choices["fix"],
             )
             ended = interrupted()
+        if not choices["quiet"]:
+            _tell_seals(settings.sources, language(choices["lang"]))
         if choices["fix"] and not ended:
             from auditor.cli.mending import mend
 

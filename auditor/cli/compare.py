@@ -31,7 +31,7 @@ _COLOURS = {"new": "red", "fixed": "green", "changed": "yellow", "unknown": "mag
 def snapshot_command(output: Path, **choices: Any) -> int:
     """Keep all that the selected rules need, with what could not be read and why."""
     from auditor.run import counts, door, read
-    from auditor.sources.saved import dump
+    from auditor.sources.saved import dump, sealed
 
     pipelines, rules = load_all(choices)
     settings = settings_of(choices)
@@ -42,6 +42,7 @@ def snapshot_command(output: Path, **choices: Any) -> int:
     click.echo(
         f"{output}: {phrases.counted(len(snapshots), 'pipeline')}, {answered} of {wanted} facets read.", err=True
     )
+    click.echo(phrases.SEALED.fill(output, sealed(output)).say(language(None)), err=True)
     return 0 if wanted == answered else 3
 
 

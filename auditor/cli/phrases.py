@@ -63,6 +63,8 @@ DIFFERENCES: Mapping[str, Text] = MappingProxyType(
     }
 )
 NO_DIFFERENCE = Text("No difference.", "違いはありません。")
+SEALED = Text("{}: sealed with {}", "{}: ダイジェスト {}")
+MATCHES = Text("{}: its contents match the digest {}", "{}: 内容はダイジェスト {} と一致します")
 NOTHING_NEW = Text("{}: nothing is new.", "{}: 新しいものはありません。")
 FOUND = Text("{}: {} found ({}).", "{}: {} 件見つかりました（{}）。")
 READ_IT = Text("Read it, and then: auditor audit {}{}", "内容を確認し、次を実行してください: auditor audit {}{}")

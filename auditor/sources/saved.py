@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -44,6 +45,14 @@ def digest(content: Mapping[str, Json]) -> str:
     sealed = {name: value for name, value in content.items() if name != "digest"}
     text = json.dumps(sealed, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def sealed(path: Path) -> str:
+    """Return the digest that a snapshot file bears at its end, empty without one; `load` says whether it fits."""
+    with path.open("rb") as stream:
+        stream.seek(max(0, path.stat().st_size - 200))
+        found = re.findall(rb'"digest": "(sha256:[0-9a-f]{64})"', stream.read())
+    return found[-1].decode() if found else ""
 
 
 def load(path: Path) -> tuple[Snapshot, ...]:
