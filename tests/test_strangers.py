@@ -79,3 +79,22 @@ def test_policies_of_aws_are_as_aws_publishes_them():
         assert (statement["Effect"], statement["Resource"]) in [("Allow", "*"), ("Allow", ["*"])]
     assert aws_managed.document("arn:aws:iam::111122223333:policy/AdministratorAccess") is None
     assert aws_managed.document("arn:aws-cn:iam::aws:policy/AdministratorAccess") is not None
+
+
+def test_a_large_json_template_with_a_byte_order_mark_is_read_with_its_lines(tmp_path):
+    many = {
+        f"Topic{index}": {"Type": "AWS::SNS::Topic", "Properties": {"DisplayName": "x" * 200}} for index in range(400)
+    }
+    bucket = {"Type": "AWS::S3::Bucket", "Properties": {"BucketName": "orders-export"}}
+    bucket["Properties"]["VersioningConfiguration"] = {"Status": "Suspended"}
+    text = json.dumps({"Resources": {**many, "Export": bucket}}, indent=2)
+    file = tmp_path / "template.json"
+    file.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
+    assert file.stat().st_size > 51_200
+    one = pipeline({"destination_bucket": {"account": "production", "name": "orders-export"}})
+    given = SimpleNamespace(parameters={}, parameter_files=())
+    (made,) = cloudformation.read([one], everything(one), file, given)
+    (found_wrong,) = [one for one in evaluate(made, RULES, PREDICATES) if one.rule == "versioning-enabled"]
+    line = next(number for number, row in enumerate(text.splitlines(), 1) if "Suspended" in row)
+    (evidence,) = found_wrong.evidence
+    assert (evidence.location.file, evidence.location.line) == (str(file), line)
