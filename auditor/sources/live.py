@@ -286,14 +286,17 @@ class _Survey:
     def __init__(self, pipelines: tuple[Pipeline, ...], needs: Needs) -> None:
         self.uses: Counter[int] = Counter()
         self.roles: dict[Key, tuple[Account, set[str], int]] = {}
-        facets_of: dict[Key, frozenset[str]] = {}
+        facets_of: dict[int, frozenset[str]] = {}
+        alike: dict[frozenset[str], frozenset[str]] = {}
         for pipeline in pipelines:
             for name, facets in _by_node(pipeline, needs):
                 target = target_of(pipeline.nodes[name], pipeline)
                 about = _about(target)
                 self.uses[hash(about)] += 1
-                key = (*about, tuple(sorted(target.settings.items())))
-                facets_of[key] = facets_of.get(key, frozenset()) | frozenset(facets)
+                key = hash((*about, tuple(sorted(target.settings.items()))))
+                wanted = facets_of.get(key, frozenset()).union(facets)
+                # Thousands of resources share a few sets of facets.
+                facets_of[key] = alike.setdefault(wanted, wanted)
                 if target.kind == "iam.role" and target.id and (calls := bulk.saved(facets)):
                     account, names, before = self.roles.get(_whose(target), (target.account, set(), 0))
                     known = _bare(target) in names
