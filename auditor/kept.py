@@ -13,6 +13,9 @@ from auditor.model import Finding, Pipeline, Resource, Snapshot
 _OWN = ("pipeline", "resource", "evidence", "waiver", "known")
 """What findings of one rule at one node, with one verdict, do not share over all pipelines."""
 
+_WINDOW = 32 * 1024
+"""As far as zlib looks back."""
+
 _SHARED = tuple(each.name for each in fields(Finding) if each.name not in _OWN)
 
 
@@ -25,6 +28,8 @@ class Shelf:
         self._packed: list[tuple[Pipeline, bytes]] = []
         self._alike: dict[tuple[Any, ...], list[Any]] = {}
         self._count = 0
+        # Pipelines are much alike: what the first one says is the dictionary of all others.
+        self._first = b""
 
     def add(self, snapshot: Snapshot, findings: Iterable[Finding]) -> None:
         """Keep the findings about one snapshot, in the order of their identity."""
@@ -32,7 +37,7 @@ class Shelf:
         rows = [self._row(one) for one in ordered]
         arns = {name: resource.arn for name, resource in snapshot.resources.items() if resource.arn}
         told = (rows, arns, tuple(snapshot.resources), snapshot.source, snapshot.taken_at)
-        self._packed.append((snapshot.pipeline, zlib.compress(pickle.dumps(told, pickle.HIGHEST_PROTOCOL), 1)))
+        self._packed.append((snapshot.pipeline, self._pressed(pickle.dumps(told, pickle.HIGHEST_PROTOCOL))))
         self._count += len(rows)
 
     def snapshots(self) -> Sequence[Snapshot]:
@@ -43,6 +48,14 @@ class Shelf:
         """Return the findings by pipeline and identity, as the formats for programs want them."""
         order = sorted(range(len(self._packed)), key=lambda place: self._packed[place][0].name)
         return _Findings(self, order, self._count, [(one, count) for one, count in self._alike.values()])
+
+    def _pressed(self, told: bytes) -> bytes:
+        self._first = self._first or told[-_WINDOW:]
+        press = zlib.compressobj(level=1, zdict=self._first)
+        return press.compress(told) + press.flush()
+
+    def _pressed_out(self, packed: bytes) -> bytes:
+        return zlib.decompressobj(zdict=self._first).decompress(packed)
 
     def _row(self, finding: Finding) -> Any:
         shared = tuple(getattr(finding, name) for name in _SHARED)
@@ -63,7 +76,7 @@ class Shelf:
         """Return a snapshot without its documents, and the findings about it."""
         pipeline, packed = self._packed[place]
         # Only what this process has packed itself is ever unpacked.
-        rows, arns, names, source, taken_at = pickle.loads(zlib.decompress(packed))  # noqa: S301  # nosec B301
+        rows, arns, names, source, taken_at = pickle.loads(self._pressed_out(packed))  # noqa: S301  # nosec B301
         resources = {
             name: Resource(pipeline.nodes[name], attributes={"Arn": arns[name]} if name in arns else {})
             for name in names
