@@ -190,7 +190,7 @@ def _values(raw: Json, where: str, shape: _Shape, seen: set[str]) -> Iterator[In
         module = shape.mapping(found, here)
         for one, there in shape.items(module.get("resources"), f"{here}.resources"):
             resource = shape.mapping(one, there)
-            if resource.get("address") in seen:
+            if _text(resource.get("address")) in seen:
                 continue
             values = shape.mapping(resource.get("values"), f"{there}.values")
             made = _instance(resource, there, address, ((), values, None, resource.get("sensitive_values")), shape)
