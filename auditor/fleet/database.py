@@ -63,6 +63,9 @@ def engine_of(url: str, *, make: bool = True) -> Engine:
         parsed = make_url(url if "://" in url else f"sqlite:///{url}")
         if path is not None and make:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not path.exists():
+                # SQLite would make it readable to whom the umask allows.
+                path.touch(mode=0o600)
         parsed = _driven(parsed)
         engine = create_engine(parsed, connect_args=_ARGUMENTS.get(parsed.get_backend_name(), {}))
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
