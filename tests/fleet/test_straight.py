@@ -279,7 +279,8 @@ def test_connections_are_kept_and_a_dead_one_is_replaced(account):
         ask = aws.ask(account(f"http://127.0.0.1:{server.port}"), REGION)
         for _ in range(4):
             assert ask(VERSIONING) == {"Status": "Enabled"}
-        assert aws.usage().retries == 0
+        # The news of the end may come after the next request has left, which is then made again.
+        assert aws.usage().retries <= 1
 
 
 def test_buckets_of_a_region_share_their_connections(account):
