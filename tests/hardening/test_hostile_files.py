@@ -38,6 +38,9 @@ def folder(tmp_path_factory):
     (pipeline,) = parse(PIPELINE, "pipeline.yaml")
     (place / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")
     (place / "night.json").write_text(dumps([replace(snapshot_of(case), pipeline=pipeline)]), encoding="utf-8")
+    (place / "home").mkdir()
+    (place / "locked").mkdir()
+    (place / "locked").chmod(0o500)
     (place / "template.yaml").write_text("Resources: {}\n", encoding="utf-8")
     return place
 
@@ -198,9 +201,6 @@ PLACES = {
 @pytest.mark.parametrize("place", PLACES)
 def test_what_cannot_be_written_is_said_and_nothing_is_left(folder, forks, words, place):
     name, bounds, sentence = PLACES[place]
-    (folder / "home").mkdir(exist_ok=True)
-    (folder / "locked").mkdir(exist_ok=True)
-    (folder / "locked").chmod(0o500)
     before = sorted(one.name for one in folder.iterdir())
     done = forks(*words, name, **bounds)
     assert done["code"] == 2, done
