@@ -347,7 +347,7 @@ def test_a_stopped_run_waits_for_nothing(standin):
 
         thread = threading.Thread(target=ask)
         thread.start()
-        while not asked(standin):
+        while not asked(standin) and thread.is_alive():
             time.sleep(0.01)
         aws.stop()
         thread.join(20)
