@@ -65,7 +65,7 @@ def stage(folder: Path) -> Iterator[Callable[..., Any]]:
     from auditor.standin import serve
     from auditor.standin.pipeline import build_misset
 
-    with serve() as server, _profiles(folder, server.url):
+    with serve(isolated=True) as server, _profiles(folder, server.url):
         clients = partial(client, endpoint=server.url)
         build_misset(clients)
         (folder / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")

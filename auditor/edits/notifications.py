@@ -208,7 +208,8 @@ def _refiltered(entry: Mapping[str, Json], area: Area) -> dict[str, Json]:
     old = entry.get("Filter") or {}
     key = old.get("Key") or {}
     if {*old, *key} - {"Key", "FilterRules"} or any(
-        rule.keys() - {"Name", "Value"} for rule in listed(key.get("FilterRules"))
+        rule.keys() - {"Name", "Value"} or str(rule.get("Name")).lower() not in {"prefix", "suffix"}
+        for rule in listed(key.get("FilterRules"))
     ):
         raise Refused("CannotExpress", _STRANGE.fill(entry.get("Id")))
     rules = [

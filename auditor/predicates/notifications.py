@@ -25,6 +25,9 @@ REASONS: Mapping[str, str] = {
 }
 """What EventBridge calls them in `detail.reason` (S3UG ev-events)."""
 
+_FILTERS = frozenset({"prefix", "suffix"})
+_STRANGE = Text("a filter by {}", "{} によるフィルター")
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -65,6 +68,8 @@ class Entry:
                 return Found(said, f"{route}[{index}]")
             if str(said).lower() == name:
                 return Found(walk(rule, ("Value",)), f"{route}[{index}].Value")
+            if str(said).lower() not in _FILTERS:
+                return Found(Unread("NotEvaluated", detail=_STRANGE.fill(said)), f"{route}[{index}]")
         return Found(None, route)
 
     def admits(self, key: str) -> Maybe:

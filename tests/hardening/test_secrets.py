@@ -89,7 +89,8 @@ def test_no_refusal_has_a_secret(entered, fault):
     if "message" in fault:
         fault = fault | {"message": fault["message"].format(**said)}
     entered.server.faults([fault])
-    done = _go(entered, "audit", "pipeline.yaml", "--format", "json", "--output", "r.json", AUDITOR_DEBUG="1")
+    words = ["--timeout", "10", "--format", "json", "--output", "r.json"]
+    done = _go(entered, "audit", "pipeline.yaml", *words, AUDITOR_DEBUG="1")
     assert done.returncode in {1, 3}, done.stderr
     assert _spoken(done.stdout, done.stderr, *_files(entered.folder)) == []
 
