@@ -304,7 +304,6 @@ SERVERLESS = {"source_bucket": "orders-export", "consumer": {"lambda": "on-expor
 
 
 def test_sam_is_expanded_by_its_own_translator(tmp_path):
-    pytest.importorskip("samtranslator")
     made = snapshot(tmp_path, {"t.yaml": SAM}, SERVERLESS)
     (entry,) = found(made, "source_bucket.Notification.LambdaFunctionConfigurations")
     assert entry["LambdaFunctionArn"] == found(made, "consumer.Arn")
@@ -324,7 +323,6 @@ def test_without_the_translator_a_sam_template_is_unread_whole(tmp_path, monkeyp
 
 
 def test_what_sam_cannot_expand_is_told_with_its_place(tmp_path):
-    pytest.importorskip("samtranslator")
     said = mistakes(
         tmp_path, SAM.replace("Handler: index.handler", "Handler: [1]").replace("Type: S3", "Type: Nothing")
     )

@@ -305,7 +305,8 @@ def documents():
 
 
 def test_terraform_takes_the_policies(documents):
-    hcl2 = pytest.importorskip("hcl2")
+    import hcl2
+
     resources = hcl2.load(io.StringIO(as_terraform(documents)))["resource"]
     assert len(resources) == len(documents)
     for resource, account in zip(resources, documents, strict=True):
@@ -317,7 +318,8 @@ def test_terraform_takes_the_policies(documents):
 
 
 def test_cloudformation_takes_the_policies(documents, tmp_path):
-    lint = pytest.importorskip("cfnlint.api")
+    from cfnlint import api as lint
+
     for template, account in zip(as_cloudformation(documents).split("---\n"), documents, strict=True):
         assert [str(match) for match in lint.lint_all(template) if match.rule.id[0] in "EW"] == []
         resource = yaml.safe_load(template)["Resources"]["AuditorPolicy"]

@@ -122,6 +122,16 @@ def test_evidence_is_concrete(fault):
             assert "${" not in f"{evidence.wanted}{evidence.found}"
 
 
+def test_a_filter_that_is_not_known_is_no_filter_that_lets_everything_through():
+    given = json.loads(json.dumps(DATA["base"]))
+    [entry] = given["source_bucket"]["Notification"]["LambdaFunctionConfigurations"]
+    entry["Filter"] = {"Key": {"FilterRules": [{"Name": "size", "Value": "0"}]}}
+    shot = snapshot_of(Case("strange", given, Verdict.PASS, Place("pipelines.yaml")))
+    found = {one.rule: one.verdict for one in evaluate(shot, RULES, PREDICATES) if one.node == "source_bucket"}
+    assert found["notification-covers-exports"] is Verdict.UNKNOWN
+    assert Verdict.FAIL not in found.values()
+
+
 def test_a_fix_of_what_was_not_read_is_not_made():
     given = json.loads(json.dumps(DATA["base"]))
     given["source_bucket"]["unread"] = {"Notification": "AccessDenied"}

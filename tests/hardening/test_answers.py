@@ -32,12 +32,7 @@ PIPELINES = {
         "eventbridge": ("eventbridge",),
     }.items()
 } | {"queue": next(one for one in FAULTS if one.name == "the queue's key does not admit S3").snapshot().pipeline}
-ROWS = [
-    (kind.name, facet.name)
-    for kind in (KINDS[name] for name in sorted(KINDS.offers()))
-    for facet in kind.facets.values()
-    if facet.calls
-]
+ROWS = [(kind.name, facet.name) for kind in KINDS.values() for facet in kind.facets.values() if facet.calls]
 NAMES = {"glue.table": "exports/orders", "events.rule": "orders/exports", "lambda.function": "on-export"}
 
 
