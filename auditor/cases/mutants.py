@@ -38,11 +38,6 @@ class Coverage:
     tried: int
     unnoticed: tuple[Mutant, ...]
 
-    @property
-    def share(self) -> float:
-        """Return which part of the mutants was noticed, from 0 to 1; 1 when there are none."""
-        return 1 - len(self.unnoticed) / self.tried if self.tried else 1.0
-
 
 def coverage(rules: Iterable[Rule]) -> Coverage:
     """Return how well the cases beside the rules would notice a mistake in them."""

@@ -121,17 +121,6 @@ def _manages(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     return (_nearest(found, [rule for rule in rules if _does(rule, wanted) is True], prefix, said, scope),)
 
 
-def _reached(found: Found, prefix: str, scope: Scope) -> Mapping[str, list[Maybe]]:
-    """Return for each rule by its route which export objects it applies to; three rules ask that of one document."""
-
-    def made() -> tuple[Json, dict[str, list[Maybe]]]:
-        probes = _probes(prefix, found)
-        # The document stands beside what was made of it, so that its id names no other.
-        return found.value, {rule.route: _applies(rule, probes) for rule in _rules(found)}
-
-    return scope.once(("lifecycle reach", id(found.value), found.route, prefix), made)[1]
-
-
 def _manages_each(rule: Found, action: str, probes: Sequence[Probe]) -> list[Maybe]:
     does = _does(rule, action)
     return [all_of((does, applies)) for applies in _applies(rule, probes)]

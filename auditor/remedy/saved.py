@@ -76,11 +76,6 @@ def _refuse(place: Place, sentence: str) -> None:
     raise SourceError([Mistake(place, sentence, "Make a new plan with `auditor plan`.")])
 
 
-def change_out(change: Change) -> Json:
-    """Return a change as plan-v1 and journal-v1 write it."""
-    return _change_out(change)
-
-
 def _change_out(change: Change) -> dict[str, Json]:
     body: dict[str, Json] = {
         "id": change.id,
