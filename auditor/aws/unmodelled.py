@@ -44,10 +44,11 @@ def keep_unmodelled(http_response: Any, parsed: dict[str, Any], model: Any, **_:
         said = json.loads(http_response.content)
         parsed.update({name: _unread(name) for name in said if name not in model.output_shape.members})
         return
-    from xml.etree import ElementTree as ET  # nosec B405 - botocore has read the same bytes with the same parser
+    # botocore has read the same bytes with the same parser.
+    from xml.etree import ElementTree as ET  # nosec B405
 
     try:
-        root = ET.fromstring(http_response.content)  # noqa: S314  # nosec B314 - as above
+        root = ET.fromstring(http_response.content)  # noqa: S314  # nosec B314
     except ET.ParseError:
         return
     shape = model.output_shape

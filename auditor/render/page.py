@@ -29,14 +29,18 @@ def document(report: Report, options: Options) -> str:
     from markupsafe import Markup
 
     style, script = _part("report.css"), "\n".join(_part(f"script/{name}.js") for name in _SCRIPTS)
+    data = embedded(payload(report, options))
+    parts = {
+        "style": Markup(style),  # noqa: S704 - shipped with the program  # nosec B704
+        "script": Markup(script),  # noqa: S704 - shipped with the program  # nosec B704
+        "data": Markup(data),  # noqa: S704 - escaped by `embedded`  # nosec B704
+    }
     environment = Environment(autoescape=True, keep_trailing_newline=True)
     return environment.from_string(_part("report.html")).render(
         lang=options.lang,
         word={key.removeprefix("page-").replace("-", "_"): text.say(options.lang) for key, text in PAGE.items()},
         policy=_policy(script, style),
-        style=Markup(style),  # noqa: S704 - shipped with the program  # nosec B704
-        script=Markup(script),  # noqa: S704 - shipped with the program  # nosec B704
-        data=Markup(embedded(payload(report, options))),  # noqa: S704 - escaped by `embedded`  # nosec B704
+        **parts,
         closing=closing_line(report, options.lang),
     )
 
