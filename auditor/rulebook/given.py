@@ -61,7 +61,8 @@ def _case(draft: Draft, case: Mapping[str, Json], path: Path) -> Iterator[Mistak
 
 
 def _kind(node: str, given: Json) -> str:
-    said = (given.get(node) or {}).get("kind") if isinstance(given, Mapping) else None
+    facets = given.get(node) if isinstance(given, Mapping) else None
+    said = facets.get("kind") if isinstance(facets, Mapping) else None
     return said if said in kinds_at(node) else kinds_at(node)[0]
 
 
