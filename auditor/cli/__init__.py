@@ -101,8 +101,9 @@ def main(args: list[str] | None = None) -> NoReturn:
         struck = isinstance(error.__cause__, KeyboardInterrupt)
         code = _say("Interrupted." if struck else "Nothing was changed: the question was not answered.", EXIT_CODE)
     except click.ClickException as error:
-        error.show(sys.stderr)
-        code = 2
+        from auditor.cli.usage import lines
+
+        code = _say("\n".join(lines(error, sys.argv[1:] if args is None else args)), 2)
     except KeyboardInterrupt:
         code = _say("Interrupted.", EXIT_CODE)
     except BrokenPipeError:
