@@ -229,4 +229,4 @@ def _told(value: Json) -> Json:
 
 
 def _lines(document: Json) -> list[str]:
-    return json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True).splitlines()
+    return json.dumps(document, indent=2, ensure_ascii=False, sort_keys=True).split("\n")

@@ -122,15 +122,16 @@ def _asked(name: str, choices: Mapping[str, Any]) -> tuple[tuple[Snapshot, ...],
 
 
 def _as_json(verdicts: Sequence[Verdicts], facets: Sequence[FacetChange]) -> str:
-    import json
     from dataclasses import asdict
+
+    from auditor.render.json_text import dumps
 
     document = {
         "version": "diff-v1",
         "findings": [asdict(one) for one in verdicts],
         "facets": [asdict(one) for one in facets],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return dumps(document)
 
 
 def _tell(verdicts: Sequence[Verdicts], facets: Sequence[FacetChange], lang: str) -> None:
@@ -144,7 +145,7 @@ def _tell(verdicts: Sequence[Verdicts], facets: Sequence[FacetChange], lang: str
         click.echo(f"{word}: {plain(one.rule)} {plain(one.pipeline)}.{plain(one.node)} ({turn})")
     for change in facets:
         head = f"{plain(change.pipeline)}.{plain(change.node)}.{plain(change.facet)}"
-        click.echo(f"\n{head}" if change.lines else f"{head}: {change.unread}")
+        click.echo(f"\n{head}" if change.lines else f"{head}: {plain(change.unread)}")
         for line in change.lines[2:]:
             colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1], "")
             click.echo(click.style(plain(line), fg=colour) if paint and colour else plain(line))

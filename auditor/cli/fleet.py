@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -94,7 +93,9 @@ def history_command(
         runs, findings = opened.runs(since=start), opened.findings(since=start, pipeline=pipeline)
     findings = tuple(one for one in findings if rule is None or one.rule == rule)
     if form == "json":
-        click.echo(json.dumps(document(runs, findings), ensure_ascii=False, indent=2))
+        from auditor.render.json_text import dumps
+
+        click.echo(dumps(document(runs, findings)))
         return 0
     click.echo(_runs(runs, language(lang)) or _NO_RUN.fill(start[:10]).say(language(lang)))
     if runs:

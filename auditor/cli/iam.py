@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,14 +65,16 @@ def _file(name: str, what: str) -> Callable[[Any], Any]:
 def decide_command(**choices: Any) -> int:
     """Decide one request; exit 0 allowed, 1 denied, 3 unknown."""
     from auditor.iam import decide
+    from auditor.render.display import plain
+    from auditor.render.json_text import dumps
 
     request = _request(choices)
     decision = decide(request, _policies(choices, request))
     if choices["as_json"]:
-        click.echo(json.dumps(_plain(decision, request), indent=2, ensure_ascii=False))
+        click.echo(dumps(_plain(decision, request)))
     else:
         lang = language(choices["lang"])
-        click.echo(f"{decision.effect}: {decision.explain_ja if lang == 'ja' else decision.explain}")
+        click.echo(plain(f"{decision.effect}: {decision.explain_ja if lang == 'ja' else decision.explain}"))
     return _EXITS[decision.effect]
 
 

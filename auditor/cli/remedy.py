@@ -259,10 +259,13 @@ def _again(name: str, state_dir: Path | None, lang: str, pipelines: tuple[Path, 
 def runs_command(state_dir: Path | None, lang: str | None) -> None:
     """List the runs that changed something, newest first."""
     from auditor.remedy.journal import runs
+    from auditor.render.display import plain
 
     listed = runs(state_dir)
     if not listed:
         click.echo(phrases.NO_RUN.say(language(lang)))
     for run in reversed(listed):
         rules = ", ".join(run.plan.rules)
-        click.echo(f"{run.id}  {run.state:20}  {phrases.changes(len(run.plan.changes)).say(language(lang))}  {rules}")
+        click.echo(
+            plain(f"{run.id}  {run.state:20}  {phrases.changes(len(run.plan.changes)).say(language(lang))}  {rules}")
+        )

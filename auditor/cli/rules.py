@@ -54,13 +54,12 @@ def list_(
     folders: tuple[Path, ...], select: tuple[str, ...], skip: tuple[str, ...], form: str, lang: str | None
 ) -> None:
     """List the rules with their severity, nodes, fix and tags."""
-    import json
-
+    from auditor.render.json_text import dumps
     from auditor.rulebook import load, selected
 
     rules = selected(load(folders, vet=False), select, skip)
     if form == "json":
-        click.echo(json.dumps([_as_json(rule) for rule in rules], indent=2, ensure_ascii=False))
+        click.echo(dumps([_as_json(rule) for rule in rules]))
         return
     tongue = language(lang)
     heads = tuple(head.say(tongue) for head in phrases.RULE_HEADS)
@@ -204,9 +203,8 @@ def reference_(words: tuple[str, ...], lang: str | None) -> None:
 @lang_option
 def routes(kind: str | None, facet: str | None, depth: int, form: str, lang: str | None) -> None:
     """Browse what AWS has: kinds, the facets of a KIND (or node), and the routes into a FACET with types and values."""
-    import json
-
     from auditor.docs.browsing import facets_of, kinds, routes_of
+    from auditor.render.json_text import dumps
 
     heads: tuple[str, ...]
     if kind is None:
@@ -216,6 +214,6 @@ def routes(kind: str | None, facet: str | None, depth: int, form: str, lang: str
     else:
         heads, rows = ("route", "type", "values"), routes_of(kind, facet, depth)
     if form == "json":
-        click.echo(json.dumps([dict(zip(heads, row, strict=True)) for row in rows], indent=2, ensure_ascii=False))
+        click.echo(dumps([dict(zip(heads, row, strict=True)) for row in rows]))
     else:
         _table(heads, rows)

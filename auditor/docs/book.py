@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from auditor.docs.page import body, page
 from auditor.docs.reference import reference
-from auditor.docs.words import cell, code, prose
+from auditor.docs.words import cell, code, heading, shown
 from auditor.files import read_text, shipped
 from auditor.model import Text
 from auditor.rule import Rule
@@ -32,14 +32,14 @@ def index(rules: Iterable[Rule]) -> str:
         lines += [
             f"### {rule.id}",
             "",
-            f"**{prose(rule.title.en)}**\\",
-            prose(rule.title.ja),
+            f"**{heading(rule.title.en)}**\\",
+            heading(rule.title.ja),
             "",
             *body(rule, "en", 4),
             "",
         ]
     lines += [reference("en", 2)]
-    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip() + "\n"
+    return shown(re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).rstrip()) + "\n"
 
 
 def pages(rules: Iterable[Rule]) -> Mapping[str, str]:
@@ -49,7 +49,7 @@ def pages(rules: Iterable[Rule]) -> Mapping[str, str]:
     for lang in ("en", "ja"):
         links = {rule.id: f"{rule.id}.md" for rule in book}
         title = "Rules" if lang == "en" else "ルール一覧"
-        made[f"{lang}/README.md"] = "\n".join([f"# {title}", "", *_table(book, lang, links)]) + "\n"
+        made[f"{lang}/README.md"] = shown("\n".join([f"# {title}", "", *_table(book, lang, links)])) + "\n"
         made[f"{lang}/reference.md"] = (
             ("# Reference\n\n" if lang == "en" else "# リファレンス\n\n") + reference(lang) + "\n"
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from auditor.docs.words import block, bullets, code, inline, prose, say
+from auditor.docs.words import block, bullets, code, heading, inline, prose, say, shown
 from auditor.kinds import KINDS
 from auditor.model import NODES, Json, Safety, Verdict
 from auditor.predicates import PREDICATES
@@ -16,13 +16,13 @@ from auditor.scope import steps
 
 def page(rule: Rule, lang: str = "en") -> str:
     """Return a rule's page in `lang` (`en` or `ja`), beginning with its title and ending with a line break."""
-    return "\n".join([f"# {prose(rule.title.say(lang))}", "", *body(rule, lang, 2)]) + "\n"
+    return shown("\n".join([f"# {heading(rule.title.say(lang))}", "", *body(rule, lang, 2)])) + "\n"
 
 
 def brief(rule: Rule, lang: str = "en") -> str:
     """Return the beginning of a rule's page: its title, what it is about, and why; it ends with a line break."""
     why = _part("why", lang, 2, [prose(rule.why.say(lang))])
-    return "\n".join([f"# {prose(rule.title.say(lang))}", "", _facts(rule, lang), *why]) + "\n"
+    return shown("\n".join([f"# {heading(rule.title.say(lang))}", "", _facts(rule, lang), *why])) + "\n"
 
 
 def body(rule: Rule, lang: str, level: int) -> Iterator[str]:
@@ -34,7 +34,7 @@ def body(rule: Rule, lang: str, level: int) -> Iterator[str]:
         case = next((case for case in rule.cases if case.expect is verdict), None)
         if case:
             # A case's name is a sentence of one language only.
-            named = [f"{prose(case.name)}:", ""] if lang == "en" else []
+            named = [f"{heading(case.name)}:", ""] if lang == "en" else []
             yield from _part(word, lang, level, [*named, block(_given(case))])
     yield from _part("fix", lang, level, _fix(rule, lang))
     if any(_told(rule)):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
 from auditor.model import Json, Text
+from auditor.render.display import plain
 
 WORDS: Mapping[str, Text] = MappingProxyType(
     {
@@ -77,9 +78,19 @@ def prose(text: str) -> str:
     return "".join(part if index % 2 else re.sub(r"<(?=[A-Za-z/!?])", r"\\<", part) for index, part in enumerate(parts))
 
 
+def heading(text: str) -> str:
+    """Return a title, or a name, as Markdown of one line."""
+    return prose(" ".join(text.split()))
+
+
+def shown(text: str) -> str:
+    """Return a whole page in which nothing steers a terminal or a CI system: a pack may come from anywhere."""
+    return "\n".join(map(plain, text.split("\n")))
+
+
 def cell(text: str) -> str:
     """Return a text for a cell of a Markdown table."""
-    return prose(text).replace("\n", " ").replace("|", r"\|")
+    return heading(text).replace("|", r"\|")
 
 
 def inline(value: Json) -> str:

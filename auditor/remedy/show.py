@@ -81,7 +81,7 @@ def _brief(value: Json) -> str:
 
 
 def _pretty(document: Json) -> list[str]:
-    return [] if document is None else json.dumps(document, ensure_ascii=False, indent=2, default=str).splitlines()
+    return [] if document is None else json.dumps(document, ensure_ascii=False, indent=2, default=str).split("\n")
 
 
 def _change(change: Change, number: str, plan: Plan, lang: str, hung: Hung) -> Iterator[str]:

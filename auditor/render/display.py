@@ -9,11 +9,23 @@ _NO_START = frozenset("、。，．・：；？！）］｝」』】〉》〕’
 _NO_END = frozenset("（［｛「『【〈《〔‘“([{")
 _SEPARATORS = "./:,"
 _TOKEN = re.compile(r" +|[^ ]")
+# A CI system takes a line of its log that begins so for an order: annotate, mask, stop listening.
+# https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
+_ORDER = re.compile(
+    r"::(?=(?:error|warning|notice|debug|group|endgroup|add-mask|add-matcher|remove-matcher|set-output|save-state"
+    r"|set-env|add-path|stop-commands|echo)\b)|##(?=\[|vso\[)",
+    re.IGNORECASE,
+)
 
 
 def plain(text: object) -> str:
-    r"""Return text that cannot steer a terminal: controls, bidi marks and lone surrogates become `\x1b`, `\u202e`."""
+    r"""Return text that can steer neither a terminal nor a CI system that reads its log.
+
+    Controls, bidi marks and lone surrogates become `\x1b`, `\u202e`; `::error::` becomes `:\x3aerror::`.
+    """
     told = str(text)
+    if "::" in told or "##" in told:
+        told = _ORDER.sub(lambda found: f"{found[0][0]}\\x{ord(found[0][1]):02x}", told)
     if told.isascii() and told.isprintable():
         return told
     return "".join(char if _harmless(char) else _escape(char) for char in told)
