@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 from auditor.errors import Mistake
+from auditor.files.conforming import conforms
 from auditor.files.document import Document, Step, closest, did_you_mean, shown
 from auditor.model import Json
 
@@ -39,6 +40,8 @@ def schema_mistakes(
     A schema may carry `patternErrorMessage` beside a `pattern`, and `errorMessage` beside anything: sentences that
     follow the name of the value ("must be 12 digits"), which editors show too.
     """
+    if conforms(document.value, schema, open_to):
+        return []
     errors = _validator(open_to)(schema).iter_errors(document.value)
     mistakes = {mistake: None for error in errors for mistake in _explain(error, document, whole)}
     return sorted(mistakes, key=lambda mistake: (mistake.place.line, mistake.place.column, mistake.sentence))
