@@ -217,7 +217,7 @@ def _finding(rule: Rule, scope: Scope, verdict: Verdict, evidence: tuple[Evidenc
         severity=rule.severity,
         title=rule.title,
         why=rule.why,
-        evidence=tuple(replace(one, wanted=_plain(one.wanted)) for one in evidence),
+        evidence=tuple(_plain(one) for one in evidence),
         resource=scope.me,
         safety=fix.safety if fix else None,
         fixable=verdict is Verdict.FAIL and _fixable(rule, scope),
@@ -238,5 +238,5 @@ def _facet_unread(scope: Scope, node: str, facet: str) -> bool:
     return resource is None or facet in resource.unread
 
 
-def _plain(value: object) -> object:
-    return str(value) if isinstance(value, Unread) else value
+def _plain(evidence: Evidence) -> Evidence:
+    return replace(evidence, wanted=str(evidence.wanted)) if isinstance(evidence.wanted, Unread) else evidence

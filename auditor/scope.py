@@ -157,20 +157,21 @@ class Scope:
     defaults: Mapping[str, Json] = field(default_factory=lambda: EMPTY)
     """What stands for the words of `intent` that the pipeline leaves out."""
     memo: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
-    """What was worked out about this snapshot already, whichever rule asked: see `once`."""
+    """What was worked out about this snapshot already, whichever rule asked: see `once` and `find`."""
 
     def inside(self, item: Found) -> Scope:
         """Return the scope of one item of a list."""
         return replace(self, item=item)
 
-    def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Return what `make` returns, worked out once a snapshot; it may depend on the snapshot and the key alone.
+    def once(self, document: object, key: Hashable, make: Callable[[], T]) -> T:
+        """Return what `make` works out of a document, once a snapshot; it may depend on those two and the key alone.
 
-        A document is named by its `id`: the snapshot keeps it alive.
+        The document is kept beside the result, so that nothing else can take its identity.
         """
-        if key not in self.memo:
-            self.memo[key] = make()
-        found: T = self.memo[key]
+        known = self.memo.get((id(document), key))
+        if known is None:
+            known = self.memo[id(document), key] = document, make()
+        found: T = known[1]
         return found
 
     def resource(self, node: str) -> Resource | None:
@@ -188,10 +189,15 @@ class Scope:
         `intent.x`, `subject.x` and `<node>.x` are absolute; any other route starts at the item inside `in:`, else at the
         subject. `.` is the item (or the subject's resource) itself.
         """
+        known: Found | None = self.memo.get(route)
+        if known is not None:
+            return known
         path = steps(route)
         head = path[0] if path else None
         if head in self.snapshot.resources or head in NODES:
-            return self._at(str(head), path[1:])
+            # The same whoever asks, and many rules ask for the same.
+            known = self.memo[route] = self._at(str(head), path[1:])
+            return known
         if head == "intent":
             return Found(walk({**self.defaults, **self.snapshot.pipeline.intent}, path[1:]), route)
         if head == "subject":

@@ -143,7 +143,7 @@ def _with(scope: Scope, place: tuple[str, str], document: Json) -> Scope:
     node, facet = place
     held = scope.snapshot.resources[node]
     resources = {**scope.snapshot.resources, node: replace(held, facets={**held.facets, facet: document})}
-    return replace(scope, snapshot=replace(scope.snapshot, resources=resources))
+    return replace(scope, snapshot=replace(scope.snapshot, resources=resources), memo={})
 
 
 ACCESS: tuple[Edit, ...] = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from auditor.iam.facts import Facts, Unknown, Value, as_text, facts
@@ -13,6 +14,8 @@ from auditor.iam.variables import Template, Unresolved, Variable, read_text, res
 __all__ = ["Condition", "Kleene", "condition", "evaluate", "holds"]
 
 Kleene = bool | None
+# Policies are written alike; a run over all of AWS must not keep growing.
+_REMEMBERED = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,12 @@ class Condition:
 
 def condition(written: str, key: str, values: Iterable[str], *, variables: bool = True) -> Condition:
     """Return the condition `{written: {key: values}}` made ready; an operator AWS does not have is kept as unknown."""
+    return _condition(written, key, tuple(values), variables)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _condition(written: str, key: str, kept: tuple[str, ...], variables: bool) -> Condition:
     operator, qualifier, if_exists = parse_operator(written)
-    kept = tuple(values)
     ready: list[Any] = []
     templates: list[Template] = []
     if operator is not None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
 
 from auditor.iam.explain import reasons
 from auditor.iam.logic import Parts, needs_no_permission, parts
+from auditor.iam.once import once
 from auditor.iam.policies import Policies
 from auditor.iam.reasons import Effect, Reason
 from auditor.iam.request import Request
@@ -27,17 +27,17 @@ class Decision:
     policies: Policies = field(repr=False)
     parts: Parts = field(repr=False, compare=False)
 
-    @cached_property
+    @once
     def by(self) -> tuple[Reason, ...]:
         """What decided: the granting or denying statements, the nearest misses, or what could not be known."""
         return reasons(self.effect, self.request, self.policies, self.parts)
 
-    @cached_property
+    @once
     def explain(self) -> str:
         """The reasons in English."""
         return " ".join(reason.en for reason in self.by)
 
-    @cached_property
+    @once
     def explain_ja(self) -> str:
         """The reasons in Japanese."""
         return "".join(reason.ja for reason in self.by)

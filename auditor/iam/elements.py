@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from auditor.iam.arns import ArnPattern, arn_pattern
-from auditor.iam.facts import Facts, Unknown
+from auditor.iam.facts import Knowing, Unknown
 from auditor.iam.glob import Glob, compile_glob, glob
 from auditor.iam.variables import Template, Unresolved, Variable, literal, read_text, resolve
 
 __all__ = ["Actions", "Resources", "actions", "resources"]
+
+# Pipelines are alike, and so are the actions their policies list; a run over all of AWS must not keep growing.
+_REMEMBERED = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,11 @@ class Actions:
 
 def actions(written: Iterable[str], *, negated: bool) -> Actions:
     """Return the element made ready."""
-    kept = tuple(written)
+    return _actions(tuple(written), negated)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _actions(kept: tuple[str, ...], negated: bool) -> Actions:
     lower = [text.lower() for text in kept]
     wild = [text for text in lower if "*" in text or "?" in text]
     return Actions(kept, negated, frozenset(lower) - frozenset(wild), tuple(map(glob, wild)))
@@ -51,7 +59,7 @@ class Resources:
     patterns: tuple[ArnPattern, ...]
     templates: tuple[Template, ...]
 
-    def match(self, resource: str, known: Facts) -> bool | None:
+    def match(self, resource: str, known: Knowing) -> bool | None:
         """Return whether the statement speaks of the resource; None if a variable's value is unknowable.
 
         A variable without a value takes its pattern out of play; a NotResource with one does not match at all.
@@ -62,7 +70,7 @@ class Resources:
             return self.negated
         blurred = False
         for template in self.templates:
-            tokens = resolve(template, known)
+            tokens = resolve(template, known.facts)
             if isinstance(tokens, Unknown):
                 blurred = True
             elif isinstance(tokens, Unresolved):

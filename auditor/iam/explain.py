@@ -83,7 +83,7 @@ def _matching(side: _Side, request: Request, *, allows: bool) -> Iterator[tuple[
     for policy in side.policies:
         if isinstance(policy, Unreadable):
             continue
-        for statement in policy.about(request.action.lower()):
+        for statement in policy.about(request.operation):
             if statement.allows is allows:
                 verdict, reach = speaks(statement, request, side.naming)
                 if verdict is not False and reach.possible:
@@ -152,7 +152,7 @@ def _gaps(sides: list[_Side], request: Request, found: Parts) -> Iterator[Reason
             yield _gap(side, request)
     if found.granted(request) is not False:
         return
-    if request.caller.kind == "root" and request.action.lower() == "sts:assumerole":
+    if request.caller.kind == "root" and request.operation == "sts:assumerole":
         yield _logic(Text("A root user cannot assume a role.", "ルートユーザーはロールを引き受けられません。"))
         return
     for side in sides:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Protocol
 
 from auditor.iam.glob import Glob, glob
 
-__all__ = ["SERVICE_ADDRESS", "Facts", "Unknown", "Value", "as_text", "facts"]
+__all__ = ["SERVICE_ADDRESS", "Facts", "Knowing", "Unknown", "Value", "as_text", "facts"]
 
 # A service calls from an address of its own that no customer lists: this one, from the block assigned to nobody.
 SERVICE_ADDRESS = "240.0.0.1"
@@ -54,6 +55,11 @@ class Facts:
     unlisted_unknowable: bool = False
     one_of: Mapping[str, tuple[str | None, ...]] = field(default_factory=dict)
 
+    @property
+    def facts(self) -> Facts:
+        """These facts, so that they can stand where a request does."""
+        return self
+
     def get(self, key: str) -> tuple[str, ...] | Unknown | None:
         """Return the values of a key (given in lower case), None if it is absent, Unknown if nobody can know."""
         found = self.known.get(key)
@@ -67,6 +73,14 @@ class Facts:
             if pattern.matches(key):
                 return Unknown.KEY
         return None
+
+
+class Knowing(Protocol):
+    """Whatever knows the facts of a request: most decisions need none of them, so they are worked out when asked for."""
+
+    @property
+    def facts(self) -> Facts:
+        """The facts."""
 
 
 def facts(

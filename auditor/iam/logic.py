@@ -100,7 +100,7 @@ class Parts:
 
     def _granted_to_root(self, request: Request) -> Kleene:
         """Judge a root user: its own account is open to it, but it cannot assume a role (AssumeRole, API reference)."""
-        if request.action.lower() == "sts:assumerole":
+        if request.operation == "sts:assumerole":
             return False
         if request.same_account and not resource_must_speak(request):
             return True
@@ -109,7 +109,7 @@ class Parts:
 
 def needs_no_permission(request: Request) -> bool:
     """Tell whether the call is open to every principal, even one denied it in words (STS API reference)."""
-    return request.action.lower() == "sts:getcalleridentity" and request.caller.kind != "anonymous"
+    return request.operation == "sts:getcalleridentity" and request.caller.kind != "anonymous"
 
 
 def resource_must_speak(request: Request) -> bool:
@@ -118,7 +118,7 @@ def resource_must_speak(request: Request) -> bool:
         return ":key/" in request.resource
     if request.service != "sts":
         return False
-    action = request.action.lower()
+    action = request.operation
     return ":role/" in request.resource and (action.startswith("sts:assumerole") or action in _TRUST_ACTIONS)
 
 
@@ -168,7 +168,7 @@ def naming(request: Request, policies: Policies) -> Naming:
 
 def root_keeps(request: Request) -> bool:
     """Tell whether the request is a root user's care of its own bucket policy, which that policy cannot deny."""
-    return request.caller.kind == "root" and request.same_account and request.action.lower() in _ROOT_KEEPS
+    return request.caller.kind == "root" and request.same_account and request.operation in _ROOT_KEEPS
 
 
 def binds_scp(request: Request, policies: Policies) -> bool:
@@ -187,7 +187,7 @@ def _levels(levels: Levels | None, request: Request) -> tuple[Scan, ...]:
 
 
 def _rcps(request: Request, policies: Policies) -> tuple[Scan, ...] | None:
-    if policies.rcps is None or request.caller.is_service_linked or request.action.lower() in _NO_RCP:
+    if policies.rcps is None or request.caller.is_service_linked or request.operation in _NO_RCP:
         return None
     if policies.management_account and policies.management_account == request.owner_account:
         return None

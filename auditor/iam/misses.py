@@ -60,9 +60,9 @@ def nearest(
 def misses(statement: Statement, request: Request, naming: Naming) -> list[Miss]:
     """Return every element of the statement that surely does not fit the request."""
     found = []
-    if not statement.actions.match(request.action.lower()):
+    if not statement.actions.match(request.operation):
         found.append(_action_miss(statement, request))
-    if statement.resources is not None and statement.resources.match(request.resource, request.facts) is False:
+    if statement.resources is not None and statement.resources.match(request.resource, request) is False:
         found.append(_resource_miss(statement, request))
     if naming is not Naming.IGNORED and not names(statement, request, naming).possible:
         found.append(_principal_miss(statement.principals, request))

@@ -29,7 +29,7 @@ class Policy:
         """Return the statements that speak of the action (in lower case), whatever their resources; remembered."""
         found = self._about.get(action)
         if found is None:
-            found = tuple(statement for statement in self.statements if statement.actions.match(action))
+            found = tuple([statement for statement in self.statements if statement.actions.match(action)])
             if len(self._about) < _REMEMBERED:
                 self._about[action] = found
         return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from auditor.iam.callers import Caller, caller, is_account
-from auditor.iam.facts import Facts, Unknown
+from auditor.iam.facts import Knowing, Unknown
 
 __all__ = ["Level", "Principals", "Reach", "match_principals", "principals"]
 
@@ -81,12 +81,12 @@ def principals(written: Iterable[tuple[str, str]], *, negated: bool) -> Principa
     )
 
 
-def match_principals(element: Principals, who: Caller, known: Facts) -> Reach:
+def match_principals(element: Principals, who: Caller, known: Knowing) -> Reach:
     """Return how directly the element names the caller; for NotPrincipal, whether the list leaves the caller out."""
     return _excluded(element, who, known) if element.negated else _named(element, who, known)
 
 
-def _named(element: Principals, who: Caller, known: Facts) -> Reach:
+def _named(element: Principals, who: Caller, known: Knowing) -> Reach:
     if element.everyone:
         return _DIRECT
     if who.kind == "anonymous":
@@ -100,11 +100,11 @@ def _named(element: Principals, who: Caller, known: Facts) -> Reach:
     return Reach(sure, possible) if possible else _NOWHERE
 
 
-def _names_service(element: Principals, who: Caller, known: Facts) -> bool:
+def _names_service(element: Principals, who: Caller, known: Knowing) -> bool:
     listed = element.services if who.kind == "service" else element.federated
     if who.arn in listed or "*" in listed:
         return True
-    names = known.get("aws:principalservicenameslist") if who.kind == "service" else None
+    names = known.facts.get("aws:principalservicenameslist") if who.kind == "service" else None
     return isinstance(names, tuple) and not listed.isdisjoint(names)
 
 
@@ -114,26 +114,26 @@ def _names_account(element: Principals, who: Caller) -> Level:
     return Level.NONE
 
 
-def _names_identity(element: Principals, who: Caller, known: Facts) -> Level:
+def _names_identity(element: Principals, who: Caller, known: Knowing) -> Level:
     if who.arn in element.aws:
         return Level.ROLE if who.kind == "role" else Level.DIRECT
     if who.kind == "session" and _lists_role(element, who, known):
         return Level.ROLE
-    provider = known.get("aws:federatedprovider") if element.federated else None
+    provider = known.facts.get("aws:federatedprovider") if element.federated else None
     if isinstance(provider, tuple) and not element.federated.isdisjoint(provider):
         return Level.ROLE
     return Level.NONE
 
 
-def _lists_role(element: Principals, who: Caller, known: Facts) -> bool:
+def _lists_role(element: Principals, who: Caller, known: Knowing) -> bool:
     """Tell whether the session's role is listed: by the ARN the request gives, else by name, unique in an account."""
-    given = known.get("aws:principalarn")
+    given = known.facts.get("aws:principalarn")
     if isinstance(given, tuple) and given != (who.role_arn,):
         return not element.aws.isdisjoint(given)
     return (who.account, who.name) in element.roles
 
 
-def _may_name(element: Principals, who: Caller, known: Facts) -> Level:
+def _may_name(element: Principals, who: Caller, known: Knowing) -> Level:
     """Return how directly the element may name the caller, by what nobody can know.
 
     That is the session's name, the provider a session came from, or the account of a canonical id.
@@ -141,15 +141,15 @@ def _may_name(element: Principals, who: Caller, known: Facts) -> Level:
     if (
         who.kind == "role"
         and (who.account, who.name) in element.sessions
-        and isinstance(known.get("aws:userid"), Unknown)
+        and isinstance(known.facts.get("aws:userid"), Unknown)
     ):
         return Level.DIRECT
-    if element.federated and who.is_role and isinstance(known.get("aws:federatedprovider"), Unknown):
+    if element.federated and who.is_role and isinstance(known.facts.get("aws:federatedprovider"), Unknown):
         return Level.ROLE
     return Level.ACCOUNT if element.canonical and who.account else Level.NONE
 
 
-def _excluded(element: Principals, who: Caller, known: Facts) -> Reach:
+def _excluded(element: Principals, who: Caller, known: Knowing) -> Reach:
     """Judge NotPrincipal: it spares a caller only if everything the caller is stands in the list.
 
     For a user that is the user and its account; for a session, the session, its role and its account; for the rest the
@@ -168,7 +168,7 @@ def _excluded(element: Principals, who: Caller, known: Facts) -> Reach:
     return Reach(Level.DIRECT if spared is False else Level.NONE, Level.NONE if spared else Level.DIRECT)
 
 
-def _spares_account(element: Principals, who: Caller, known: Facts) -> bool | None:
+def _spares_account(element: Principals, who: Caller, known: Knowing) -> bool | None:
     """Return whether the caller's account and the caller itself are both listed; a canonical id may be the account's."""
     identity = True if who.kind == "root" else _spares_identity(element, who, known)
     if identity is False or not (who.account in element.accounts or element.canonical):
@@ -176,7 +176,7 @@ def _spares_account(element: Principals, who: Caller, known: Facts) -> bool | No
     return identity if who.account in element.accounts else None
 
 
-def _spares_identity(element: Principals, who: Caller, known: Facts) -> bool | None:
+def _spares_identity(element: Principals, who: Caller, known: Knowing) -> bool | None:
     if who.kind == "session":
         return who.arn in element.aws and _lists_role(element, who, known)
     if who.kind == "role":

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Literal
 
 from auditor.iam.callers import Caller, account_of, caller
 from auditor.iam.facts import Facts, Value, facts
+from auditor.iam.once import once
 
 __all__ = ["Request"]
 
@@ -55,32 +55,37 @@ class Request:
     principal_account: str = ""
     resource_account: str = ""
 
-    @cached_property
+    @once
     def caller(self) -> Caller:
         """The principal taken apart."""
         return caller(self.principal)
 
-    @cached_property
+    @once
     def caller_account(self) -> str:
         """The account of the caller, "" for a service or an anonymous caller."""
         return self.principal_account or self.caller.account
 
-    @cached_property
+    @once
     def owner_account(self) -> str:
         """The account that owns the resource, "" if nothing tells."""
         return self.resource_account or account_of(self.resource) or self.caller_account
 
-    @cached_property
+    @once
     def same_account(self) -> bool:
         """Whether caller and resource are in one account."""
         return self.caller_account == self.owner_account
 
-    @cached_property
+    @once
+    def operation(self) -> str:
+        """The action in lower case, as policies are compared with it: AWS ignores the case of actions."""
+        return self.action.lower()
+
+    @once
     def service(self) -> str:
         """The service of the action, in lower case."""
-        return self.action.partition(":")[0].lower()
+        return self.operation.partition(":")[0]
 
-    @cached_property
+    @once
     def facts(self) -> Facts:
         """All that is known of the request's context, with the keys that follow from principal and resource."""
         who = self.caller

@@ -52,7 +52,7 @@ def scan(policy: Policy | Unreadable, request: Request, naming: Naming = Naming.
     """Return what the policy says to the request; an unreadable policy could say anything."""
     if isinstance(policy, Unreadable):
         return _ANYTHING
-    action = request.action.lower()
+    action = request.operation
     deny: Kleene = False
     sure = possible = Level.NONE
     for statement in policy.about(action):
@@ -77,7 +77,7 @@ def speaks(statement: Statement, request: Request, naming: Naming) -> tuple[Klee
     """
     verdict: Kleene = True
     if statement.resources is not None:
-        verdict = statement.resources.match(request.resource, request.facts)
+        verdict = statement.resources.match(request.resource, request)
         if verdict is False:
             return False, _NOBODY
     reach = _DIRECT if naming is Naming.IGNORED else names(statement, request, naming)
@@ -100,7 +100,7 @@ def names(statement: Statement, request: Request, naming: Naming) -> Reach:
         return _NOBODY
     if naming is Naming.BOUNDED and element.negated and not statement.allows:
         return _DIRECT
-    return match_principals(element, request.caller, request.facts)
+    return match_principals(element, request.caller, request)
 
 
 def conditions_hold(statement: Statement, request: Request) -> Kleene:

@@ -202,7 +202,7 @@ def drawn(scope: Scope) -> Contest | Unread:
     found = scope.find("source_bucket.Replication")
     if found.unread is not None:
         return found.unread
-    return winners(found, text_at(scope, "destination_bucket.Arn"), export_prefix(scope))
+    return winners(found, text_at(scope, "destination_bucket.Arn"), export_prefix(scope), scope)
 
 
 def has(contest: Contest | Unread, route: str, wanted: Json) -> Maybe:

@@ -88,13 +88,12 @@ def _reach(scope: Scope) -> Iterator[Evidence]:
         held = [
             decision for one in requests if (decision := decide(one, replace(sure, resource=key))).effect == "allowed"
         ]
-        wanted = _NO_POWER.fill(powers[0][0])
         if held:
             note = Text(held[0].explain.replace(_STRANGER, "*"), held[0].explain_ja.replace(_STRANGER, "*"))
             said = ", ".join(one.request.action for one in held)
             yield object_to(
                 Found(None, f"{node}.{_facet(held[0].by[0].policy, scope)}"),
-                wanted,
+                _NO_POWER.fill(powers[0][0]),
                 scope,
                 note=note,
                 key=service,
@@ -102,7 +101,7 @@ def _reach(scope: Scope) -> Iterator[Evidence]:
             )
         elif doubtful and any(decide(one, replace(perhaps, resource=key)).effect == "allowed" for one in requests):
             route, unread = next(gap for source in (*sources, limit) if (gap := source.gap))
-            yield unknown_at(route, unread, wanted, scope, key=service)
+            yield unknown_at(route, unread, _NO_POWER.fill(powers[0][0]), scope, key=service)
 
 
 def _speaks(policies: Policies, action: str) -> bool:
@@ -144,9 +143,12 @@ def _control(scope: Scope) -> Iterator[Evidence]:
     if any(one.value == "*" for one in principals(perhaps)):
         callers += _replicator(scope, owner)
     wanted = _NO_CONTROL
-    for caller in dict.fromkeys(callers):
-        requests = [_unlisted(caller, action, bucket, owner) for action in _CONTROL]
-        requests += [_unlisted(caller, action, f"{bucket}/{_STRANGER}", owner) for action in _CONTROL_OF_OBJECTS]
+    asked = [*((action, bucket) for action in _CONTROL)]
+    asked += [(action, f"{bucket}/{_STRANGER}") for action in _CONTROL_OF_OBJECTS]
+    # What no Allow speaks of is granted to nobody.
+    asked = [one for one in asked if any(statement.allows for statement in perhaps.about(one[0].lower()))]
+    for caller in dict.fromkeys(callers) if asked else ():
+        requests = [_unlisted(caller, *one, owner) for one in asked]
         held = [one for one in requests if decide(one, Policies((_EVERYTHING,), sure)).effect == "allowed"]
         if held:
             first = ", ".join(one.action for one in held[:4])

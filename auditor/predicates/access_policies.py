@@ -31,7 +31,7 @@ class Source:
         """Return the first part that is not known, or that AWS would not accept, with its route."""
         if self.scope is None:
             return self._gap()
-        return self.scope.once(("gap", self.found.route, id(self.found.value), self.name), self._gap)
+        return self.scope.once(self.found.value, ("gap", self.found.route, self.name), self._gap)
 
     def _gap(self) -> tuple[str, Unread] | None:
         if hit := first_unread(self.found.value, self.found.route):
@@ -45,7 +45,7 @@ class Source:
         """Return the whole document made ready, or why AWS would not accept it."""
         if self.scope is None:
             return _read(self.found.value, self.name)
-        return self.scope.once(("parsed", id(self.found.value), self.name), lambda: _read(self.found.value, self.name))
+        return self.scope.once(self.found.value, ("parsed", self.name), lambda: _read(self.found.value, self.name))
 
     def policy(self, leaning: Leaning, *, principals: bool = False, allows_only: bool = False) -> Policy | None:
         """Return the policy as far as it is known, the rest by the leaning.
@@ -58,8 +58,8 @@ class Source:
             parsed = self._parsed()
             assert isinstance(parsed, Policy)
             return parsed
-        key = ("policy", id(self.found.value), self.name, leaning, principals, allows_only)
-        return self.scope.once(key, lambda: self._policy(leaning, principals, allows_only))
+        key = ("policy", self.name, leaning, principals, allows_only)
+        return self.scope.once(self.found.value, key, lambda: self._policy(leaning, principals, allows_only))
 
     def _policy(self, leaning: Leaning, principals: bool, allows_only: bool) -> Policy | None:
         if self.found.value is None:

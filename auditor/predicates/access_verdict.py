@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Literal
 
 from auditor.iam import Decision, Policies, Policy, Reason, Request, decide
@@ -152,7 +153,7 @@ class Bench:
         if self.side != "caller":
             return source.policy(leaning, principals=True)
         if not request.same_account:
-            return Policy.parse({**OPEN, "Statement": [{**OPEN["Statement"][0], "Principal": "*"}]}, ask.guard)
+            return _allowing("*", "*", ask.guard)
         return source.policy(leaning, principals=True, allows_only=True)
 
     def _sources(self, node: str) -> tuple[Source, ...]:
@@ -196,12 +197,14 @@ class Bench:
 
 def trusting(request: Request) -> Policy:
     """Return the key policy that KMS gives to keys by default: IAM policies of the key's account decide."""
-    owner = f"arn:aws:iam::{request.owner_account}:root"
-    statement = {"Effect": "Allow", "Principal": {"AWS": owner}, "Action": "kms:*", "Resource": "*"}
-    document = {"Version": "2012-10-17", "Statement": [statement]}
-    if not request.same_account:
-        document["Statement"] = [{**statement, "Principal": "*"}]
-    return Policy.parse(document, "the key's default policy")
+    owner = f"arn:aws:iam::{request.owner_account}:root" if request.same_account else "*"
+    return _allowing(owner, "kms:*", "the key's default policy")
+
+
+@lru_cache(maxsize=1024)
+def _allowing(principal: str, action: str, name: str) -> Policy:
+    statement = {"Effect": "Allow", "Principal": {"AWS": principal}, "Action": action, "Resource": "*"}
+    return Policy.parse({"Version": OPEN["Version"], "Statement": [statement]}, name)
 
 
 def refusals(scope: Scope, calls: Iterable[str], side: Side) -> Iterator[Refusal]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from auditor.iam import Policies, Policy, PolicyError, Request, decide
 from auditor.model import Evidence, Json, Resource, Text, Unread
+from auditor.predicates.access_policies import guard
 from auditor.predicates.exports import any_of, export_keys, export_prefix, miss, similar
 from auditor.predicates.words import ANOTHER_BUCKET, DID_YOU_MEAN
 from auditor.scope import Found, Predicate, Scope, first_unread, object_to, unknown_at, walk
@@ -33,9 +34,9 @@ def _denies_plain_http(found: Found, _wanted: Json, scope: Scope) -> Iterable[Ev
     arn = str(scope.take("subject.Arn"))
     wanted = _TLS
     known, gap = _readable(found)
-    policies = _parsed(known)
+    policy = _parsed(known, found, scope)
     callers = ("*", *(() if _alike(known) else _callers(scope)))
-    open_ones = [probe for probe in _probes(arn) if policies is None or not _denied(policies, *probe, callers, scope)]
+    open_ones = list(_undenied(policy, arn, callers, scope)) if policy else _probes(arn)
     if not open_ones:
         return ()
     if gap is not None:
@@ -65,11 +66,15 @@ def _probes(arn: str) -> list[tuple[str, str]]:
     return [*((action, arn) for action in _BUCKET_ACTIONS), *((action, f"{arn}/any/key") for action in _OBJECT_ACTIONS)]
 
 
-def _parsed(policy: Mapping[str, Json]) -> Policies | None:
-    if not policy["Statement"]:
+def _parsed(known: Mapping[str, Json], found: Found, scope: Scope) -> Policy | None:
+    """Return the known part of a bucket policy made ready, `None` without any; a whole one is shared with other rules."""
+    if not known["Statement"]:
         return None
+    whole = guard(scope, found.route)
+    if whole.found.value is found.value and whole.gap is None:
+        return whole.policy("strict", principals=True)
     try:
-        return Policies(resource=Policy.parse(policy, "the bucket policy"))
+        return Policy.parse(known, "the bucket policy")
     except PolicyError:
         return None
 
@@ -88,6 +93,18 @@ def _alike(policy: Mapping[str, Json]) -> bool:
 
 
 _OF_TRANSPORT = frozenset({"aws:securetransport", "s3:tlsversion"})
+
+
+def _undenied(policy: Policy, arn: str, callers: Iterable[str], scope: Scope) -> Iterator[tuple[str, str]]:
+    """Yield the actions and resources that are open over plain HTTP to somebody."""
+    denied: dict[tuple[str, tuple[int, ...]], bool] = {}
+    for action, resource in _probes(arn):
+        # Actions of which the same Denies speak are denied alike.
+        alike = (resource, tuple([one.index for one in policy.about(action.lower()) if not one.allows]))
+        if alike not in denied:
+            denied[alike] = bool(alike[1]) and _denied(Policies(resource=policy), action, resource, callers, scope)
+        if not denied[alike]:
+            yield action, resource
 
 
 def _denied(policies: Policies, action: str, resource: str, callers: Iterable[str], scope: Scope) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import reduce
 
 from auditor.kinds.event_patterns import Free, matches
@@ -163,18 +163,24 @@ def _admits(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
 def _all_heard(found: Found, to: str, prefix: str, scope: Scope) -> tuple[Maybe, list[tuple[str, str]]]:
     """Return whether every object under the pipeline's prefix is heard of, and the events and keys that are not."""
     keys = (*other_keys(str(scope.take("subject.Prefix") or "")), *keys_of(SORTS[0], prefix)[0])
-    lets = {(event, key): _lets(found, key, to, event, scope) for event in CREATED for key in keys}
+    lets = {
+        (event, key): opens(key) for event in CREATED for opens in (_letting(found, to, event, scope),) for key in keys
+    }
     return all_of(lets.values()), [pair for pair, verdict in lets.items() if verdict is not True]
 
 
-def _lets(found: Found, key: str, to: str, event: str, scope: Scope) -> Maybe:
-    """Tell whether word of a new object reaches the consumer, as far as filters go."""
+def _letting(found: Found, to: str, event: str, scope: Scope) -> Callable[[str], Maybe]:
+    """Return what tells of each key whether word of a new object reaches the consumer, as far as filters go."""
     if scope.take("consumer.Kind") == "events.rule":
-        verdict = matches(scope.take("consumer.Rule.EventPattern"), event_of(scope, key, event))
-        return (
-            Unread("NotEvaluated", detail=Text("the event pattern", "イベントパターン")) if verdict is None else verdict
-        )
-    return any_of(all_of((one.tells(to), one.hears(event), one.admits(key))) for one in entries(found))
+        return lambda key: _matched(key, event, scope)
+    # Whom an entry tells, and of what, is the same for every key.
+    known = [(mine, one.sieve()) for one in entries(found) if (mine := _for(one, to, event)) is not False]
+    return lambda key: any_of([all_of((mine, lets(key))) for mine, lets in known])
+
+
+def _matched(key: str, event: str, scope: Scope) -> Maybe:
+    verdict = matches(scope.take("consumer.Rule.EventPattern"), event_of(scope, key, event))
+    return Unread("NotEvaluated", detail=Text("the event pattern", "イベントパターン")) if verdict is None else verdict
 
 
 def _sorts_heard(found: Found, to: str, prefix: str, scope: Scope) -> tuple[Maybe, list[tuple[str, str]]]:
@@ -184,9 +190,10 @@ def _sorts_heard(found: Found, to: str, prefix: str, scope: Scope) -> tuple[Mayb
     by the table's newest export; where that is not known, by AWS's default sort, else by what the filter fits.
     """
     heard = {}
+    opens = _letting(found, to, MULTIPART, scope)
     for sort in SORTS:
         exports = keys_of(sort, prefix)
-        lets = {key: _lets(found, key, to, MULTIPART, scope) for keys in exports for key in keys}
+        lets = {key: opens(key) for keys in exports for key in keys}
         heard[sort] = (
             some_of_each(exports, lets),
             [(MULTIPART, key) for key, verdict in lets.items() if verdict is not True],
@@ -241,7 +248,8 @@ def _subscribes(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     verdicts = []
     for one in known:
         heard = any_of(one.hears(event) for event in listed(events))
-        lets = {key: all_of((heard, one.admits(key))) for keys in exports for key in keys}
+        opens = one.sieve()
+        lets = {key: all_of((heard, opens(key))) for keys in exports for key in keys}
         verdicts.append(some_of_each(exports, lets))
     if True in verdicts:
         return ()

@@ -116,7 +116,10 @@ def each_admitted(rule: Json, keys: Iterable[str]) -> list[Maybe]:
     plain = tagged if isinstance(tagged, Unread) else not tagged
     if isinstance(prefix, Unread):
         return [all_of((prefix, plain)) for _ in keys]
-    return [plain if key.startswith(prefix) else False for key in keys]
+    listed = list(keys)
+    if plain is False:
+        return [False] * len(listed)
+    return [plain if key.startswith(prefix) else False for key in listed]
 
 
 def covers(rule: Json, prefix: str) -> Maybe:
@@ -133,6 +136,7 @@ def gap(rule: Json, route: str, *parts: str) -> tuple[str, Unread]:
     return route, Unread("NotRead")
 
 
+@functools.lru_cache(maxsize=4096)
 def encoded(key: str) -> str:
     """Return a key as S3 compares it with notification filters: special characters URL-encoded, a space as `+`."""
     return quote(key, safe="/!-_.*'()").replace("%20", "+")

@@ -67,7 +67,7 @@ def _underway(scope: Scope) -> Maybe:
 
 def _keeps_up(found: Found, wanted: Json, scope: Scope) -> Iterator[Evidence]:
     to, bucket, prefix = options(wanted, "to", "bucket", "prefix")
-    drawn = winners(scope.find("subject.Replication"), to, prefix)
+    drawn = winners(scope.find("subject.Replication"), to, prefix, scope)
     for index, one in enumerate(walk(found.value, ("Rules",)) or []):
         winner = next((rule for rule in drawn.winners if _same_rule(one, rule)), None)
         if walk(one, ("DestinationBucket",)) != bucket or (drawn.winners and winner is None):
@@ -119,7 +119,7 @@ def _over(found: Found, limit: float) -> bool:
 
 def _watches(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     to, bucket, prefix = options(wanted, "to", "bucket", "prefix")
-    drawn = winners(scope.find("subject.Replication"), to, prefix)
+    drawn = winners(scope.find("subject.Replication"), to, prefix, scope)
     names = [walk(one.rule, ("ID",)) for one in drawn.winners]
     alarms = found.value if isinstance(found.value, list) else []
     verdict = any_of(_alarmed(alarm, bucket, names) for alarm in alarms)

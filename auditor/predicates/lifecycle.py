@@ -107,11 +107,13 @@ def _does(rule: Found, action: str) -> Maybe:
 
 
 def _manages(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
-    rules = [rule for rule in _rules(found) if _does(rule, wanted) is not False]
     prefix = export_prefix(scope)
-    probes = _probes(prefix, found)
-    reach = {rule.route: _manages_each(rule, wanted, probes) for rule in rules}
-    verdict = all_of(any_of(verdicts) for verdicts in zip(*reach.values(), strict=True)) if rules else False
+    rules, reach = [], {}
+    for rule, applies in scope.once(found.value, ("lifecycle", found.route, prefix), lambda: _reaches(found, prefix)):
+        if (does := _does(rule, wanted)) is not False:
+            rules.append(rule)
+            reach[rule.route] = applies if does is True else [all_of((does, one)) for one in applies]
+    verdict = all_of(map(any_of, dict.fromkeys(zip(*reach.values(), strict=True)))) if rules else False
     if verdict is True:
         return ()
     said = _AN_ACTION if wanted == "any" else Text(str(wanted), str(wanted))
@@ -121,9 +123,10 @@ def _manages(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     return (_nearest(found, [rule for rule in rules if _does(rule, wanted) is True], prefix, said, scope),)
 
 
-def _manages_each(rule: Found, action: str, probes: Sequence[Probe]) -> list[Maybe]:
-    does = _does(rule, action)
-    return [all_of((does, applies)) for applies in _applies(rule, probes)]
+def _reaches(found: Found, prefix: str) -> list[tuple[Found, list[Maybe]]]:
+    """Return the rules, and of each to which export objects it applies."""
+    probes = _probes(prefix, found)
+    return [(rule, _applies(rule, probes)) for rule in _rules(found)]
 
 
 def _action_asked(wanted: Json) -> Text:
@@ -219,7 +222,10 @@ def _age(action: Found, scope: Scope) -> Iterator[tuple[Found, float | Unread]]:
 def _expires_in_step(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
     other = Found(scope.take(wanted), str(wanted))
     probes = _probes(export_prefix(scope), found, other)
-    for here, there in zip(_expiries(found, probes), _expiries(other, probes), strict=True):
+    ours, theirs = _appliers(found, probes), _appliers(other, probes)
+    # Most objects are alike to the rules, and those that are expire alike.
+    for mine, yours in dict.fromkeys(zip(ours, theirs, strict=True)):
+        here, there = _first_expiry(found, mine), _first_expiry(other, yours)
         gaps = [(side, one) for side, one in ((found, here), (other, there)) if isinstance(one[1], Unread)]
         if gaps:
             side, (_, why) = gaps[0]
@@ -260,18 +266,17 @@ def _out_of_step(found: Found, here: Expiry, there: Expiry, scope: Scope) -> Evi
 Expiry = tuple[Found | None, Json]
 
 
-def _expiries(side: Found, probes: Sequence[Probe]) -> list[Expiry]:
-    """Return for each object what expires it on one side first, and its days (`None` for a date), or why that is not known."""
-    rules = [(rule, _does(rule, "Expiration"), _applies(rule, probes)) for rule in _rules(side)]
-    return [
-        _first_expiry([(rule, all_of((applies[index], does))) for rule, does, applies in rules])
-        for index in range(len(probes))
-    ]
+def _appliers(side: Found, probes: Sequence[Probe]) -> list[tuple[Maybe, ...]]:
+    """Return of each object whether each rule of one side applies to it."""
+    reach = [_applies(rule, probes) for rule in _rules(side)]
+    return list(zip(*reach, strict=True)) if reach else [()] * len(probes)
 
 
-def _first_expiry(rules: Iterable[tuple[Found, Maybe]]) -> Expiry:
+def _first_expiry(side: Found, applies: Iterable[Maybe]) -> Expiry:
+    """Return what expires an object on one side first, and its days (`None` for a date), or why that is not known."""
     best: Expiry = (None, None)
-    for rule, hits in rules:
+    for rule, one in zip(_rules(side), applies, strict=True):
+        hits = all_of((one, _does(rule, "Expiration")))
         if isinstance(hits, Unread):
             return None, hits
         if not hits:

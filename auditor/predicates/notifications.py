@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import combinations
 
 from auditor.model import Evidence, Json, Text, Unread
@@ -74,13 +75,23 @@ class Entry:
 
     def admits(self, key: str) -> Maybe:
         """Tell whether the filter lets a key through; S3 compares filters with the URL-encoded key."""
-        prefix, suffix = self.filter("prefix"), self.filter("suffix")
-        return all_of(
-            (
-                prefix.value if isinstance(prefix.value, Unread) else encoded(key).startswith(str(prefix.value or "")),
-                suffix.value if isinstance(suffix.value, Unread) else encoded(key).endswith(str(suffix.value or "")),
+        return self.sieve()(key)
+
+    def sieve(self) -> Callable[[str], Maybe]:
+        """Return what tells of each key whether the filter lets it through."""
+        prefix, suffix = self.filter("prefix").value, self.filter("suffix").value
+        head, tail = str(prefix or ""), str(suffix or "")
+
+        def lets(key: str) -> Maybe:
+            seen = encoded(key)
+            return all_of(
+                (
+                    prefix if isinstance(prefix, Unread) else seen.startswith(head),
+                    suffix if isinstance(suffix, Unread) else seen.endswith(tail),
+                )
             )
-        )
+
+        return lets
 
     @property
     def gap(self) -> tuple[str, Unread]:
@@ -128,6 +139,7 @@ SORTS: tuple[tuple[str, str], ...] = (
 """The sorts of exports, whose objects lie in different folders and end differently; the first is AWS's default."""
 
 
+@lru_cache(maxsize=256)
 def keys_of(sort: tuple[str, str], prefix: str) -> tuple[tuple[str, ...], ...]:
     """Return the keys of several exports of one sort, export by export."""
     kind, form = sort

@@ -24,7 +24,8 @@ _ANY_KEY = Text("the ARN of a KMS key", "KMS キーの ARN")
 
 
 def _uses_kms(_found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
-    drawn = winners(scope.find("subject.Replication"), *options(wanted, "to", "prefix"))
+    to, prefix = options(wanted, "to", "prefix")
+    drawn = winners(scope.find("subject.Replication"), to, prefix, scope)
     asked = [any_of((_asks(one, _SELECTED), _asks(one, _KEY))) for one in (*drawn.winners, *drawn.doubts)]
     encryption = scope.find("subject.Encryption")
     verdict = any_of((_exports_encrypted(scope), _encrypted_by_default(encryption), *asked))
@@ -58,7 +59,8 @@ def _exports_encrypted(scope: Scope) -> bool:
 
 
 def _encrypts_replicas(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
-    drawn = winners(found, *options(wanted, "to", "prefix"))
+    to, prefix = options(wanted, "to", "prefix")
+    drawn = winners(found, to, prefix, scope)
     if not drawn.winners or drawn.doubts:
         doubt = drawn.doubts[0].gap if drawn.doubts else (found.route, Unread("NotApplicable"))
         return (unknown_at(*doubt, WINNER, scope),)
@@ -146,7 +148,7 @@ def _usable(key: Found, scope: Scope) -> Iterator[Evidence]:
 def _owns_replicas(_found: Found, _wanted: Json, scope: Scope) -> Iterator[Evidence]:
     account, to = str(scope.take("subject.Account")), scope.take("subject.Arn")
     controls = scope.find("subject.OwnershipControls")
-    drawn = winners(scope.find("source_bucket.Replication"), to, export_prefix(scope))
+    drawn = winners(scope.find("source_bucket.Replication"), to, export_prefix(scope), scope)
     if drawn.doubts:
         yield unknown_at(*drawn.doubts[0].gap, WINNER, scope)
         return

@@ -111,9 +111,10 @@ def rank_of(one: Standing) -> float:
     return -1.0 if isinstance(one.priority, Unread) else one.priority
 
 
-def winners(found: Found, to: Json, prefix: str) -> Contest:
-    """Return who wins the exports under a prefix on their way to a bucket."""
-    return contest(standings(found, to), prefix)
+def winners(found: Found, to: Json, prefix: str, scope: Scope) -> Contest:
+    """Return who wins the exports under a prefix on their way to a bucket; worked out once for all rules."""
+    key = ("winners", found.route, str(to), prefix)
+    return scope.once(found.value, key, lambda: contest(standings(found, to), prefix))
 
 
 def _rule_asked(wanted: Json) -> Text:
@@ -132,7 +133,7 @@ def _replicates(found: Found, wanted: Json, scope: Scope) -> Iterable[Evidence]:
         if doubtful is not None:
             return (unknown_at(*doubtful.gap, RULE_TO.fill(to), scope),)
         return tuple(_nobody(found, rules, to, scope))
-    drawn = contest(rules, prefix)
+    drawn = winners(found, to, prefix, scope)
     if not drawn.winners:
         if drawn.doubts:
             return (unknown_at(*drawn.doubts[0].gap, RULE_TO_FOR.fill(to, prefix), scope),)
