@@ -84,11 +84,12 @@ def history_command(
 ) -> int:
     """Show past runs: what is new, fixed, recurring, since when, and how long until it was fixed."""
     from auditor.errors import UsageError
+    from auditor.fleet.database import shown
     from auditor.fleet.history import History, default_url, exists
 
     start, url = moment(since), history or default_url(state_dir)
     if not exists(url):
-        raise UsageError(_NONE.fill(url).say(language(lang)))
+        raise UsageError(_NONE.fill(shown(url)).say(language(lang)))
     with History(url) as opened:
         runs, findings = opened.runs(since=start), opened.findings(since=start, pipeline=pipeline)
     findings = tuple(one for one in findings if rule is None or one.rule == rule)

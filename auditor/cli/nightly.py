@@ -63,10 +63,11 @@ def nightly_options(command: F) -> F:
 def _no_pipeline(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     """Return the URL; raises `UsageError` for a pipeline file, which would be taken for a history and not be audited."""
     from auditor.errors import UsageError
+    from auditor.fleet.database import shown
 
     if value is not None and value.lower().endswith((".yaml", ".yml", ".json")):
         raise UsageError(
-            f"--history {value}: this is no history.", "Name the pipelines before it, or write --history=URL."
+            f"--history {shown(value)}: this is no history.", "Name the pipelines before it, or write --history=URL."
         )
     return value
 
@@ -95,13 +96,14 @@ def duties_of(choices: Mapping[str, Any]) -> Duties:
 def remembered(report: Report, choices: Mapping[str, Any]) -> Iterator[Report]:
     """Record a run, yield its report with the trend to be written, and then tell of it; what fails is said, and no more."""
     from auditor.fleet.nightly import remember, tell
+    from auditor.render.display import plain
 
     duties = duties_of(_with_default(choices, report))
     lang = language(choices["lang"])
     report, news, troubles = remember(report, duties)
     yield report
     for trouble in (*troubles, *tell(report, news, duties, lang, severity(choices["fail_on"]))):
-        click.echo(trouble.say(lang), err=True)
+        click.echo(plain(trouble.say(lang)), err=True)
 
 
 def _with_default(choices: Mapping[str, Any], report: Report) -> Mapping[str, Any]:

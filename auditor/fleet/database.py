@@ -40,6 +40,16 @@ def exists(url: str) -> bool:
     return path is None or path.exists()
 
 
+def shown(url: str) -> str:
+    """Return a URL without what may be a secret in it: its password, and its options."""
+    head, separator, rest = url.partition("://")
+    if not separator:
+        return url
+    rest = rest.partition("?")[0]
+    _, at, place = rest.rpartition("@")
+    return f"{head}://{f'***@{place}' if at else rest}"
+
+
 def _path(url: str) -> Path | None:
     if "://" not in url:
         return Path(url)
@@ -68,8 +78,10 @@ def engine_of(url: str, *, make: bool = True) -> Engine:
                 path.touch(mode=0o600)
         parsed = _driven(parsed)
         engine = create_engine(parsed, connect_args=_ARGUMENTS.get(parsed.get_backend_name(), {}))
-    except (ArgumentError, NoSuchModuleError, ImportError) as error:
-        reason = str(error).splitlines()[0] if not isinstance(error, ArgumentError) else "it is no database URL"
+    except (ArgumentError, NoSuchModuleError, ImportError, ValueError) as error:
+        # Other sentences of SQLAlchemy's quote the URL, or its port.
+        known = isinstance(error, NoSuchModuleError | ImportError)
+        reason = str(error).splitlines()[0] if known else "it is no database URL"
         raise UsageError(
             f"--history: {reason.rstrip('.')}.", "Such as sqlite:///history.db or postgresql://…"
         ) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -35,6 +36,9 @@ _NO_HISTORY = Text(
     "There is no history to compare with: this is everything that fails.",
     "比較できる履歴がないため、現在の不合格をすべて示します。",
 )
+
+# What chats that know no plain text take for a mention of everybody, a link, or a tag.
+_CALLS = re.compile(r"@(?=\w)|<(?=[@!#/\w])|\](?=\()")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +135,7 @@ def _section(head: Text, mark: str, lines: Sequence[str], lang: str) -> list[str
 
 def _line(entry: Entry, lang: str) -> str:
     severity = severity_word(Severity(entry.severity), lang)
-    return plain(
+    return _inert(
         f"[{severity}] {entry.pipeline} / {entry.node}: {entry.title.say(lang)} ({entry.rule}, {entry.resource})"
     )
 
@@ -139,7 +143,7 @@ def _line(entry: Entry, lang: str) -> str:
 def _finding_line(finding: Finding, lang: str) -> str:
     severity = severity_word(finding.severity, lang)
     where = finding.resource.arn or finding.resource.node.id
-    return plain(
+    return _inert(
         f"[{severity}] {finding.pipeline} / {finding.node}: {finding.title.say(lang)} ({finding.rule}, {where})"
     )
 
@@ -148,7 +152,12 @@ def _ending_line(finding: Finding, lang: str) -> str:
     waiver = finding.waiver
     assert waiver is not None
     until = _UNTIL.say(lang).format(waiver.until.isoformat(), waiver.owner)
-    return plain(f"{_finding_line(finding, lang)}: {until}")
+    return f"{_finding_line(finding, lang)}: {_inert(until)}"
+
+
+def _inert(text: str) -> str:
+    """Return a line that shows as it is: a zero-width space parts what a chat would act on."""
+    return _CALLS.sub(lambda hit: f"{hit[0]}\u200b", plain(text))
 
 
 def _unread_before(report: Report) -> int:

@@ -15,6 +15,7 @@ from pygls.workspace import TextDocument
 from auditor.lsp import completion, definition, diagnostics, hover
 from auditor.lsp.library import Library, library
 from auditor.lsp.sheet import Sheet
+from auditor.render.display import plain
 from auditor.version import __version__
 
 _TRIGGERS = [".", " ", "{", ":", "-", '"']
@@ -129,7 +130,10 @@ class _Editor:
             uri,
             [
                 types.Diagnostic(
-                    _range(document, one.line, one.start, one.end), one.sentence, _LEVELS[one.level], source="auditor"
+                    _range(document, one.line, one.start, one.end),
+                    plain(one.sentence),
+                    _LEVELS[one.level],
+                    source="auditor",
                 )
                 for one in found
             ],
