@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import tracemalloc
 from dataclasses import replace
 from datetime import date
 
@@ -11,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor.aws import Aws
+from auditor.kept import Shelf
 from auditor.model import EMPTY, Severity, Waiver
 from auditor.pipeline import load
 from auditor.render import FORMATS, Options
-from auditor.render.json_text import indented
+from auditor.render.json_text import indented, still
 from auditor.render.json_v1 import document, finding_json, finding_text
 from auditor.rulebook import load as load_rules
 from auditor.run import Settings, audit
@@ -108,6 +110,39 @@ def test_the_quick_text_of_a_report_is_that_of_its_document(reports):
             assert finding_text(one, Options(), "    ") == plain.replace("\n", "\n    ")
 
 
+def _no_space(*_, **__):
+    raise OSError(28, "No space left on device")
+
+
+@pytest.mark.parametrize("file", ["written", "refused"])
+def test_what_does_not_fit_into_memory_is_the_same(reports, monkeypatch, file):
+    if file == "refused":
+        monkeypatch.setattr("tempfile.TemporaryFile", _no_space)
+    whole = reports[0]
+    shelf = Shelf(in_memory=0)
+    for snapshot in whole.snapshots:
+        shelf.add(snapshot, [one for one in whole.findings if one.pipeline == snapshot.pipeline.name])
+    for _ in range(2):
+        assert list(shelf.findings()) == list(reports[1].findings)
+        assert list(shelf.snapshots()) == list(reports[1].snapshots)
+
+
+def test_all_but_a_little_is_kept_on_the_disk(reports):
+    snapshot = reports[0].snapshots[0]
+    findings = [one for one in reports[0].findings if one.pipeline == snapshot.pipeline.name]
+    shelf = Shelf(in_memory=20_000)
+    held = []
+    tracemalloc.start()
+    try:
+        for _ in range(4):
+            for _ in range(100):
+                shelf.add(snapshot, findings)
+            held.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    assert held[3] - held[2] < 100 * 300
+
+
 plain_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
@@ -117,5 +152,6 @@ plain_json = st.recursive(
 
 @given(plain_json)
 def test_indented_json_is_that_of_the_standard_library(value):
-    assert indented(value) == json.dumps(value, ensure_ascii=False, indent=2)
-    assert "[" + indented([value], "")[1:] == json.dumps([value], ensure_ascii=False, indent=2)
+    assert indented(value) == still(json.dumps(value, ensure_ascii=False, indent=2))
+    assert "[" + indented([value], "")[1:] == still(json.dumps([value], ensure_ascii=False, indent=2))
+    assert json.loads(indented(value)) == value
