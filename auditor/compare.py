@@ -101,7 +101,7 @@ def told_in_report(document: Json) -> dict[str, dict[str, str]]:
             "pipeline": one["pipeline"],
             "node": one["node"],
             "verdict": one["verdict"],
-            "keys": "\n".join(sorted({e["route"] for e in one["evidence"]})) if one["verdict"] == "fail" else "",
+            "keys": "\n".join(one["keys"]) if one["verdict"] == "fail" else "",
         }
         for one in document["findings"]
     }

@@ -26,6 +26,7 @@ __all__ = [
     "Report",
     "Resource",
     "Safety",
+    "Seal",
     "Severity",
     "Snapshot",
     "Text",
@@ -215,6 +216,8 @@ class Snapshot:
     resources: Mapping[str, Resource]
     source: str = "live"
     taken_at: str = ""
+    saved: Snapshot | None = None
+    """What the snapshot file has of it, pipeline included, where it comes from one and from nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +305,17 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Seal:
+    """What a report was made of, as digests (`sha256:…`): what was read, declared, judged by, found, and all four at once."""
+
+    snapshot: str
+    pipelines: str
+    rules: str
+    report: str
+    whole: str
+
+
+@dataclass(frozen=True, slots=True)
 class Past:
     """What an earlier run came to: failures, unknowns, how many were new (or had come back), and how many were fixed."""
 
@@ -330,3 +344,5 @@ class Report:
     """By fingerprint, what a fix would change, as the lines of unified diffs headed by `node.Facet`; only where drafted."""
     history: tuple[Past, ...] = ()
     """The runs of this source so far, oldest first and this one last; none when no history is kept."""
+    seal: Seal | None = None
+    """The digests of what went in and what came out, where the run was asked for them."""

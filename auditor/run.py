@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Protocol
 from auditor.engine import evaluate
 from auditor.kept import Shelf
 from auditor.kinds import wanted
-from auditor.model import Finding, Notice, Pipeline, Report, Severity, Snapshot, Text, Usage, Verdict
+from auditor.model import Finding, Notice, Pipeline, Report, Seal, Severity, Snapshot, Text, Usage, Verdict
 from auditor.predicates import PREDICATES
 from auditor.rule import Rule
 from auditor.rulebook import wanted_facets
 from auditor.scope import ONLY_PLAN
+from auditor.seals import Sealing
 from auditor.version import __version__
 from auditor.waivers import Baseline, Holding, Waiving, apply
 
@@ -50,6 +51,8 @@ class Settings:
     today: date | None = None
     baseline: Baseline | None = None
     notices: tuple[Notice, ...] = ()
+    seal: bool = False
+    """Whether the report is to have the digests of what it was made of."""
 
     @property
     def live(self) -> bool:
@@ -114,6 +117,7 @@ def audit(
         read=desk.read,
         usage=Usage(after.calls - before.calls, after.retries - before.retries, seconds),
         rules=tuple(rule.id for rule in book),
+        seal=desk.seal(),
     )
 
 
@@ -128,6 +132,7 @@ class _Desk:
         self._settings = settings
         self._waiving = Waiving(pipelines, today)
         self._holding = None if settings.baseline is None else Holding(settings.baseline)
+        self._sealing = Sealing(rules) if settings.seal else None
         self._cut_short = False
         self._shelf = Shelf() if lean else None
         self._snapshots: list[Snapshot] = []
@@ -140,6 +145,8 @@ class _Desk:
         self._cut_short = self._cut_short or cut_short([snapshot])
         findings = self._waiving.apply(evaluate(snapshot, self._rules, PREDICATES))
         findings = findings if self._holding is None else self._holding.apply(findings)
+        if self._sealing is not None:
+            self._sealing.take(snapshot, findings)
         if self._shelf is not None:
             self._shelf.add(snapshot, findings)
         else:
@@ -153,6 +160,10 @@ class _Desk:
     def snapshots(self) -> Sequence[Snapshot]:
         """Return all snapshots."""
         return tuple(self._snapshots) if self._shelf is None else self._shelf.snapshots()
+
+    def seal(self) -> Seal | None:
+        """Return the seal over all that was judged, where one is wanted."""
+        return None if self._sealing is None else self._sealing.seal()
 
     def notices(self) -> tuple[Notice, ...]:
         """Return what the reader should know, the waivers and the baseline last."""

@@ -107,8 +107,9 @@ def test_a_snapshot_is_known_by_its_digest_when_it_is_judged_again(tmp_path, cap
     pipeline.write_text(DECLARED)
     template.write_text(TEMPLATE)
     _, told = said(capsys, "snapshot", pipeline, "--source", f"cloudformation:{template}", "-o", kept)
-    (digest,) = re.findall("sha256:[0-9a-f]{64}", told.err)
-    assert digest in said(capsys, "audit", pipeline, "--source", f"snapshot:{kept}")[1].err
+    digests = re.findall("sha256:[0-9a-f]{64}", told.err)
+    again = said(capsys, "audit", pipeline, "--source", f"snapshot:{kept}")[1].err
+    assert (len(digests), [one for one in digests if one not in again]) == (2, [])
     assert said(capsys, "diff", kept, kept)[0] == 0
     template.write_text(TEMPLATE.replace("orders-export", "orders-export, ObjectLockEnabled: true"))
     code, told = said(capsys, "diff", kept, f"cloudformation:{template}", pipeline)

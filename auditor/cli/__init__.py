@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "explain": ("explain", "Explain a rule or a finding, and how to fix it."),
     "snapshot": ("compare", "Keep what AWS said, to judge it again later, offline."),
     "diff": ("compare", "Compare two reports, two snapshots, or a plan with what runs."),
+    "verify": ("sealing", "Judge a snapshot again and say whether a sealed report still holds."),
     "baseline": ("compare", "Write or prune the file of findings that a gate accepts for now."),
     "history": ("fleet", "Show past runs: new, fixed, recurring, since when."),
     "rules": ("rules", "List, show, test and document the rules."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from auditor.cli.options import (
     source_options,
 )
 from auditor.cli.running import executor_option, lean, load_all, progress_bar, readers, settings_of, write
+from auditor.cli.sealing import tell, wanted
 
 OUTPUTS = "auditor.outputs"
 
@@ -126,6 +127,11 @@ def audit_options(command: Any) -> Any:
                 metavar="FILE",
                 help="Gate only what this file does not know.",
             ),
+            click.option(
+                "--seal",
+                is_flag=True,
+                help="Add the digests that `auditor verify` compares; a run on a snapshot has them anyway.",
+            ),
             lang_option,
             click.option(
                 "--quiet", is_flag=True, help="No progress and no notes; nothing but the last line when clean."
@@ -152,16 +158,6 @@ def fix_command(ctx: click.Context, /, **choices: Any) -> int:
     return run(ctx, {**choices, "fix": choices["fix"] or "safe"})
 
 
-def _tell_seals(sources: Iterable[str], lang: str) -> None:
-    """Name the digests of the snapshots that were read: with another one nothing would have been judged."""
-    from auditor.cli.phrases import MATCHES
-    from auditor.sources.saved import sealed
-
-    for kind, _, file in (one.partition(":") for one in sources):
-        if kind == "snapshot":
-            click.echo(MATCHES.fill(file, sealed(Path(file))).say(lang), err=True)
-
-
 def run(ctx: click.Context, choices: dict[str, Any]) -> int:
     """Carry out an audit as the options say and return its exit code."""
     from auditor.cli.interrupts import EXIT_CODE, noticed
@@ -171,7 +167,7 @@ def run(ctx: click.Context, choices: dict[str, Any]) -> int:
     outputs = pairs(ctx.meta[OUTPUTS])
     duties_of(choices).check()
     pipelines, rules = load_all(choices)
-    settings = settings_of(choices)
+    settings = settings_of({**choices, "seal": wanted(choices, choices["sources"], [name for name, _ in outputs])})
     with readers(settings, choices["executor"]) as (aws, reader):
         with progress_bar(quiet=choices["quiet"], lang=choices["lang"]) as progress, noticed() as interrupted:
             report = audit(
@@ -186,7 +182,7 @@ def run(ctx: click.Context, choices: dict[str, Any]) -> int:
             )
             ended = interrupted()
         if not choices["quiet"]:
-            _tell_seals(settings.sources, language(choices["lang"]))
+            tell(settings.sources, report.seal, language(choices["lang"]))
         if choices["fix"] and not ended:
             from auditor.cli.mending import mend
 

@@ -31,6 +31,7 @@ _COLOURS = {"new": "red", "fixed": "green", "changed": "yellow", "unknown": "mag
 def snapshot_command(output: Path, **choices: Any) -> int:
     """Keep all that the selected rules need, with what could not be read and why."""
     from auditor.run import counts, door, read
+    from auditor.seals import snapshot_digest
     from auditor.sources.saved import dump, sealed
 
     pipelines, rules = load_all(choices)
@@ -42,7 +43,8 @@ def snapshot_command(output: Path, **choices: Any) -> int:
     click.echo(
         f"{output}: {phrases.counted(len(snapshots), 'pipeline')}, {answered} of {wanted} facets read.", err=True
     )
-    click.echo(phrases.SEALED.fill(output, sealed(output)).say(language(None)), err=True)
+    said = (phrases.SEALED.fill(output, sealed(output)), phrases.READ_AS.fill(snapshot_digest(snapshots)))
+    click.echo("\n".join(text.say(language(None)) for text in said), err=True)
     return 0 if wanted == answered else 3
 
 
@@ -139,10 +141,7 @@ def _tell(verdicts: Sequence[Verdicts], facets: Sequence[FacetChange], lang: str
 
     paint = coloured()
     for one in verdicts:
-        word = phrases.DIFFERENCES[one.change].say(lang)
-        word = click.style(word, fg=_COLOURS[one.change]) if paint else word
-        turn = f"{_verdict(one.before, lang)} → {_verdict(one.after, lang)}"
-        click.echo(f"{word}: {plain(one.rule)} {plain(one.pipeline)}.{plain(one.node)} ({turn})")
+        click.echo(verdict_line(one, lang, paint=paint))
     for change in facets:
         head = f"{plain(change.pipeline)}.{plain(change.node)}.{plain(change.facet)}"
         click.echo(f"\n{head}" if change.lines else f"{head}: {plain(change.unread)}")
@@ -151,6 +150,16 @@ def _tell(verdicts: Sequence[Verdicts], facets: Sequence[FacetChange], lang: str
             click.echo(click.style(plain(line), fg=colour) if paint and colour else plain(line))
     if not verdicts and not facets:
         click.echo(phrases.NO_DIFFERENCE.say(lang))
+
+
+def verdict_line(one: Verdicts, lang: str, *, paint: bool) -> str:
+    """Return what became of a finding as one line."""
+    from auditor.render.display import plain
+
+    word = phrases.DIFFERENCES[one.change].say(lang)
+    word = click.style(word, fg=_COLOURS[one.change]) if paint else word
+    turn = f"{_verdict(one.before, lang)} → {_verdict(one.after, lang)}"
+    return f"{word}: {plain(one.rule)} {plain(one.pipeline)}.{plain(one.node)} ({turn})"
 
 
 def _verdict(word: str | None, lang: str) -> str:

@@ -65,6 +65,28 @@ DIFFERENCES: Mapping[str, Text] = MappingProxyType(
 NO_DIFFERENCE = Text("No difference.", "違いはありません。")
 SEALED = Text("{}: sealed with {}", "{}: ダイジェスト {}")
 MATCHES = Text("{}: its contents match the digest {}", "{}: 内容はダイジェスト {} と一致します")
+READ_AS = Text("What was read: {}", "読み取った内容: {}")
+SEAL = Text("Seal {} of", "全体のダイジェスト {}、その内訳:")
+SEAL_PARTS: Mapping[str, Text] = MappingProxyType(
+    {
+        "snapshot": Text("what was read", "読み取った内容"),
+        "pipelines": Text("what was declared", "宣言された内容"),
+        "rules": Text("the rules", "ルール"),
+        "report": Text("the findings", "検出結果"),
+    }
+)
+"""What the digests of a seal stand for."""
+
+SEAL_FITS = Text(
+    "{0}: it matches. What was read, what was declared, the rules and the findings are those of {1}. Seal {2}",
+    "{0}: 一致します。読み取った内容、宣言された内容、ルール、検出結果は {1} のものと同じです。全体のダイジェスト {2}",
+)
+SEAL_DIFFERS = Text("{0}: it does not match what was judged at {1}.", "{0}: {1} に判定されたものと一致しません。")
+SEAL_SAME = Text("the same", "同じ")
+SEAL_OTHER = Text("changed", "異なる")
+SEAL_ADDED = Text("new: {}", "追加: {}")
+SEAL_GONE = Text("gone: {}", "削除: {}")
+SEAL_VERSIONS = Text("It was judged by auditor {}, and now by {}.", "判定したのは auditor {} で、今回は {} です。")
 NOTHING_NEW = Text("{}: nothing is new.", "{}: 新しいものはありません。")
 FOUND = Text("{}: {} found ({}).", "{}: {} 件見つかりました（{}）。")
 READ_IT = Text("Read it, and then: auditor audit {}{}", "内容を確認し、次を実行してください: auditor audit {}{}")

@@ -89,6 +89,7 @@ def settings_of(choices: dict[str, Any]) -> Settings:
         parameter_files=tuple(choices["parameter_files"]),
         terraform_dir=choices["terraform_dir"],
         baseline=Baseline.load(choices["baseline"]) if choices.get("baseline") else None,
+        seal=bool(choices.get("seal")),
     )
 
 

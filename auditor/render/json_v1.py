@@ -28,6 +28,7 @@ def write(report: Report, stream: TextIO, options: Options) -> None:
     _list(stream, "findings", (finding_text(one, options, "    ") for one in _ordered(report, options)))
     stream.write(",\n")
     _list(stream, "notices", (indented(_notice(notice, options), "    ") for notice in report.notices))
+    stream.writelines(f",\n  {indented(key)}: {indented(value, '  ')}" for key, value in _sealed(report).items())
     stream.write("\n}\n")
 
 
@@ -47,6 +48,7 @@ def document(report: Report, options: Options) -> dict[str, Any]:
         "pipelines": [_pipeline(snapshot, options) for snapshot in report.snapshots],
         "findings": [finding_json(one, options) for one in _ordered(report, options)],
         "notices": [_notice(notice, options) for notice in report.notices],
+        **_sealed(report),
     }
 
 
@@ -61,6 +63,14 @@ def _head(report: Report, options: Options) -> dict[str, Any]:
         "totals": totals_json(totals(report, options.fail_on)),
         "rules": [clean(rule) for rule in report.rules],
     }
+
+
+def _sealed(report: Report) -> dict[str, Any]:
+    seal = report.seal
+    if seal is None:
+        return {}
+    parts = {"snapshot": seal.snapshot, "pipelines": seal.pipelines, "rules": seal.rules, "report": seal.report}
+    return {"seal": {**parts, "all": seal.whole}}
 
 
 def _ordered(report: Report, options: Options) -> Iterable[Finding]:

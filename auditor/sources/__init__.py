@@ -152,7 +152,7 @@ def _joined(snapshots: tuple[Snapshot, ...]) -> Snapshot:
     if len(snapshots) == 1:
         return first
     resources = {name: _known([one.resources[name] for one in snapshots]) for name in first.resources}
-    return replace(first, resources=resources, source=", ".join(one.source for one in snapshots))
+    return replace(first, resources=resources, source=", ".join(one.source for one in snapshots), saved=None)
 
 
 def _known(resources: list[Resource]) -> Resource:

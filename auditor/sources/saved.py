@@ -94,7 +94,7 @@ def _as_declared(pipeline: Pipeline, saved: Snapshot | None, wanted: Iterable[tu
         fresh = resource(node, facets, unread, known.origin if known and same else {}, pipeline)
         attributes = {**known.attributes, **fresh.attributes} if known and same else fresh.attributes
         resources[name] = Resource(node, facets, unread, attributes, fresh.aliases, fresh.origin)
-    return Snapshot(pipeline, resources, f"snapshot:{path}", saved.taken_at if saved else "")
+    return Snapshot(pipeline, resources, f"snapshot:{path}", saved.taken_at if saved else "", saved)
 
 
 def _identity(node: Node) -> tuple[str, ...]:

@@ -46,7 +46,8 @@ def settings(tmp_path_factory):
     waiver = Waiver("known", "data-team", date(2026, 12, 1), rule="pitr-enabled")
     waived = [replace(one, waivers=(waiver,)) for one in pipelines]
     baseline = Baseline.of(audit(pipelines[9:], RULES, Settings((f"snapshot:{folder / 'snapshot.json'}",))).findings)
-    return waived, Settings((f"snapshot:{folder / 'snapshot.json'}",), today=date(2026, 11, 25), baseline=baseline)
+    kept = f"snapshot:{folder / 'snapshot.json'}"
+    return waived, Settings((kept,), today=date(2026, 11, 25), baseline=baseline, seal=True)
 
 
 @pytest.fixture(scope="module")

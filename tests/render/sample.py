@@ -25,6 +25,7 @@ from auditor.model import (
     Verdict,
     Waiver,
 )
+from auditor.seals import Sealing
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "reports" / "examples"
 FILE = "pipelines/orders.yaml"
@@ -127,6 +128,13 @@ def finding(rule, node, verdict, severity, en, ja, evidence=(), why=("", ""), **
 
 def report() -> Report:
     """Return the report: failures of every safety, an unknown, a waived one, one in the baseline, and passes."""
+    made = _unsealed()
+    sealing = Sealing(())
+    sealing.take(made.snapshots[0], made.findings)
+    return replace(made, seal=sealing.seal())
+
+
+def _unsealed() -> Report:
     pipeline = Pipeline("orders", NODES, {"production": PRODUCTION, "analytics": ANALYTICS}, place=Place(FILE, 6, 3))
     return Report(
         findings=(*_failures(), *_accepted(), *_quiet()),
