@@ -81,23 +81,27 @@ def _ordered(report: Report, options: Options) -> Iterable[Finding]:
 
 def finding_text(finding: Finding, options: Options, pad: str) -> str:
     """Return one finding as the text of `finding_json`, indented; what a rule says at every node is worked out once."""
-    node = finding.resource.node
+    node, account = finding.resource.node, finding.resource.node.account
     inner = pad + "  "
-    waiver = _waiver(finding, options)
-    evidence = [evidence_json(one, options) for one in finding.evidence]
+    waiver = indented(_waiver(finding, options), inner) if finding.waiver else "null"
+    evidence, keys = "[]", "[]"
+    if finding.evidence:
+        evidence = indented([evidence_json(one, options) for one in finding.evidence], inner)
+        keys = indented([clean(key) for key in finding.keys], inner)
+    where = (node.kind, node.id, account.id, account.region, tuple(sorted(node.addresses.items())))
     return (
         f'{{\n{inner}"rule": {indented(clean(finding.rule))},\n'
         f'{inner}"pipeline": {indented(clean(finding.pipeline))},\n'
         f'{inner}"node": {indented(clean(finding.node))},\n'
-        f'{inner}"resource": {indented({**_resource(node), "arn": clean(finding.resource.arn)}, inner)},\n'
+        f"{_resource_text(where, finding.resource.arn, inner)}"
         f"{_said(finding.verdict.value, finding.severity.value, finding.title, finding.why, inner)}"
-        f'{inner}"evidence": {indented(evidence, inner)},\n'
+        f'{inner}"evidence": {evidence},\n'
         f"{_fix(finding.safety, finding.fixable, finding.cost, finding.steps, inner)}"
-        f'{inner}"waiver": {indented(waiver, inner)},\n'
+        f'{inner}"waiver": {waiver},\n'
         f'{inner}"known": {indented(finding.known)},\n'
         f"{_lists(finding.tags, finding.references, inner)}"
         f'{inner}"fingerprint": {indented(finding.fingerprint)},\n'
-        f'{inner}"keys": {indented([clean(key) for key in finding.keys], inner)}\n{pad}}}'
+        f'{inner}"keys": {keys}\n{pad}}}'
     )
 
 
@@ -199,13 +203,26 @@ def place_json(place: Place | None, options: Options) -> dict[str, Any] | None:
 
 
 def _resource(node: Node) -> dict[str, Any]:
+    account = node.account
+    return _resource_json(node.kind, node.id, account.id, account.region, sorted(node.addresses.items()))
+
+
+def _resource_json(
+    kind: str, name: str, account: str, region: str, addresses: Iterable[tuple[str, str]]
+) -> dict[str, Any]:
     return {
-        "kind": node.kind,
-        "id": clean(node.id),
-        "account": node.account.id,
-        "region": clean(node.account.region),
-        "addresses": {key: clean(value) for key, value in sorted(node.addresses.items())},
+        "kind": kind,
+        "id": clean(name),
+        "account": account,
+        "region": clean(region),
+        "addresses": {key: clean(value) for key, value in addresses},
     }
+
+
+@lru_cache(maxsize=64)
+def _resource_text(where: tuple[Any, ...], arn: str, pad: str) -> str:
+    """Return the resource of a finding as text; the next findings are likely to be about the same."""
+    return _members({"resource": {**_resource_json(*where), "arn": clean(arn)}}, pad)
 
 
 def _pipeline(snapshot: Snapshot, options: Options) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
 
 from auditor.errors import Refused
 from auditor.model import Json
@@ -12,12 +11,24 @@ from auditor.model import Json
 Key = tuple[object, ...]
 
 
+class _Answer:
+    """What was answered or raised, once `awaited` is free; who asks first holds it from the beginning."""
+
+    __slots__ = ("awaited", "error", "said")
+
+    def __init__(self) -> None:
+        self.awaited = threading.Lock()
+        self.awaited.acquire()
+        self.said: Json = None
+        self.error: BaseException | None = None
+
+
 class Memo:
     """Answers by question; who asks while the same question is under way waits for its answer."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._answers: dict[Key, Future[Json]] = {}
+        self._answers: dict[Key, _Answer] = {}
         self._about: dict[Key, list[Key]] = {}
 
     def once(self, key: Key, about: Key | None, make: Callable[[], Json]) -> Json:
@@ -26,21 +37,28 @@ class Memo:
         `about` is the resource with which the answer is forgotten; without it the answer is kept.
         """
         with self._lock:
-            future = self._answers.get(key)
-            mine = future is None
-            if future is None:
-                future = self._answers[key] = Future()
+            answer = self._answers.get(key)
+            mine = answer is None
+            if answer is None:
+                answer = self._answers[key] = _Answer()
                 if about is not None:
                     self._about.setdefault(about, []).append(key)
         if mine:
             try:
-                future.set_result(make())
+                answer.said = make()
             except BaseException as error:  # noqa: BLE001 - passed on to everyone who waits for it
-                future.set_exception(error)
-        said = future.exception()
-        if isinstance(said, Refused):
+                answer.error = error
+            finally:
+                answer.awaited.release()
+        else:
+            with answer.awaited:
+                pass
+        if answer.error is None:
+            return answer.said
+        if isinstance(answer.error, Refused):
+            said = answer.error
             raise Refused(said.reason, said.words, said.permission, attempts=said.attempts)
-        return future.result()
+        raise answer.error
 
     def forget(self, about: Key) -> None:
         """Forget what was answered about a resource that nobody will ask for again."""
