@@ -10,6 +10,12 @@ import unicodedata
 from auditor.model import Json
 
 _STEERING = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+# What a CI system obeys where it stands in its log; see `auditor.render.display`.
+_ORDER = re.compile(
+    r"::(?=(?:error|warning|notice|debug|group|endgroup|add-mask|add-matcher|remove-matcher|set-output|save-state"
+    r"|set-env|add-path|stop-commands|echo)\b)|##(?=\[|vso\[)",
+    re.IGNORECASE,
+)
 
 
 def harmful(char: str) -> bool:
@@ -19,7 +25,8 @@ def harmful(char: str) -> bool:
 
 def harmless(text: str) -> str:
     r"""Return text with controls, bidi marks and lone surrogates written as `\x1b`, `\u202e`, `\U000e0001`."""
-    return "".join(_escaped(char) if harmful(char) else char for char in text)
+    told = "".join(_escaped(char) if harmful(char) else char for char in text)
+    return _ORDER.sub(lambda hit: f"{hit[0][0]}\\x{ord(hit[0][1]):02x}", told)
 
 
 def _escaped(char: str) -> str:
@@ -31,7 +38,8 @@ def json_text(value: Json, *, indent: int | None = None) -> str:
     r"""Return JSON text that is harmless and still says exactly the same: what would steer is written as `\u202e`."""
     separators = (",", ":") if indent is None else None
     text = json.dumps(value, ensure_ascii=False, indent=indent, separators=separators, default=str)
-    return "".join(_json_escaped(char) if char != "\n" and harmful(char) else char for char in text)
+    told = "".join(_json_escaped(char) if char != "\n" and harmful(char) else char for char in text)
+    return _ORDER.sub(lambda hit: f"{hit[0][0]}\\u{ord(hit[0][1]):04x}", told)
 
 
 def _json_escaped(char: str) -> str:
@@ -41,7 +49,7 @@ def _json_escaped(char: str) -> str:
 
 def shell_quoted(text: str) -> str:
     """Return a word that a POSIX shell reads as this text; what would steer a terminal needs bash's `$'…'`."""
-    if not any(harmful(char) for char in text):
+    if not (any(harmful(char) for char in text) or _ORDER.search(text)):
         return shlex.quote(text)
     quoted = re.sub(r"[\\']", lambda found: "\\" + found[0], text)
     return "$'" + harmless(quoted) + "'"

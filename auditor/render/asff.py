@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 from auditor.model import Finding, Report, Severity, Text, Verdict
 from auditor.render.format import Format, Options
+from auditor.render.json_text import still
 from auditor.render.order import by_identity, clean, shown
 from auditor.render.sentences import (
     accepted_text,
@@ -39,8 +40,6 @@ _TYPES: Mapping[str, str] = MappingProxyType(
     }
 )
 """ASFF's resource types; it has none for EventBridge rules and Glue tables (Other)."""
-_ONE_LINE = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029"}
-"""What some readers of lines take for the end of one."""
 _STATUS = {
     Verdict.PASS: "PASSED",
     Verdict.FAIL: "FAILED",
@@ -64,7 +63,8 @@ def write(report: Report, stream: TextIO, options: Options) -> None:
     """
     for batch in batches(report, options):
         line = json.dumps({"Findings": batch}, ensure_ascii=False, allow_nan=False)
-        stream.write("".join(_ONE_LINE.get(char, char) for char in line) + "\n")
+        # Some readers take U+0085 and U+2028 for the end of a line: as escapes they are none.
+        stream.write(still(line) + "\n")
 
 
 def batches(report: Report, options: Options) -> Iterator[list[dict[str, Any]]]:
@@ -83,7 +83,7 @@ def _packed(findings: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]
     batch: list[dict[str, Any]] = []
     used = 0
     for finding in findings:
-        size = len(json.dumps(finding, ensure_ascii=False).encode()) + 2
+        size = len(still(json.dumps(finding, ensure_ascii=False)).encode()) + 2
         if batch and (len(batch) == BATCH_AT_MOST or used + size > BATCH_BYTES - 100):
             yield batch
             batch, used = [], 0

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, TextIO
 
 from auditor.model import Finding, Report, Severity, Text
 from auditor.render.format import Format, Options
+from auditor.render.json_text import dumps
 from auditor.render.order import by_identity, clean, file_of, place_of, shown
 from auditor.render.sentences import finding_sentences, headline, shortened, text_of
 
@@ -22,8 +22,7 @@ _SEVERITIES = {
 def write(report: Report, stream: TextIO, options: Options) -> None:
     """Write the array of what gates; GitLab itself compares it with the target branch by fingerprint."""
     findings = [one for one in by_identity(shown(report.findings, options.min_severity)) if one.gates]
-    json.dump([_issue(one, options) for one in findings], stream, ensure_ascii=False, indent=2)
-    stream.write("\n")
+    stream.write(dumps([_issue(one, options) for one in findings]) + "\n")
 
 
 def _issue(finding: Finding, options: Options) -> dict[str, Any]:

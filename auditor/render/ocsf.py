@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from importlib import import_module
@@ -12,6 +11,7 @@ from typing import Any, TextIO
 from auditor.errors import UsageError
 from auditor.model import Evidence, Finding, Report, Severity, Text, Verdict
 from auditor.render.format import Format, Options
+from auditor.render.json_text import dumps
 from auditor.render.order import by_identity, clean, jsonable, shown, unread_json
 from auditor.render.sentences import (
     accepted_text,
@@ -52,8 +52,7 @@ def write(report: Report, stream: TextIO, options: Options) -> None:
         {**model(**_event(one, report, options)).model_dump(mode="json", exclude_none=True), **_cloud(one)}
         for one in judged
     ]
-    json.dump(events, stream, ensure_ascii=False, indent=2, allow_nan=False)
-    stream.write("\n")
+    stream.write(dumps(events) + "\n")
 
 
 def _event(finding: Finding, report: Report, options: Options) -> dict[str, Any]:
