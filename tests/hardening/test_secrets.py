@@ -153,3 +153,33 @@ def test_a_plan_leads_to_no_file_outside(tmp_path, monkeypatch, path):
     (inside / "pipeline.yaml").write_text(ENTERED, encoding="utf-8")
     [made] = entered(Plan((there,))).changes
     assert made.target.account.external_id == SECRETS["external id"]
+
+
+URLS = {
+    "a history that is not there": ["history", "--history", "sqlite:///nowhere/{}.db?password={}"],
+    "a history with another ending": ["audit", "pipeline.yaml", "--history", "postgresql://u:{}@127.0.0.1/x.json"],
+    "a port that is none": ["history", "--history", "postgresql://u:p@127.0.0.1:{}/x"],
+    "a dialect that is none": ["history", "--history", "nosuch://u:{}@127.0.0.1/x?password={}"],
+    "a wrong password": ["history", "--history", "postgresql://u:{}@127.0.0.1:9/x?sslpassword={}"],
+    "an option that is none": ["history", "--history", "postgresql://u:{}@127.0.0.1:9/x?nosuch={}"],
+    "a service that is none": ["audit", "pipeline.yaml", "--notify", "nosuch://u:{}@127.0.0.1/{}"],
+}
+
+
+@pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+@pytest.mark.parametrize("debug", ["", "1"])
+@pytest.mark.parametrize("name", URLS)
+def test_an_address_that_is_refused_keeps_its_secrets(tmp_path, monkeypatch, capsys, caplog, name, debug):
+    from auditor.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AUDITOR_DEBUG", debug)
+    (tmp_path / "pipeline.yaml").write_text(PIPELINE, encoding="utf-8")
+    secret = "hunter2CANARY"
+    words = [word.replace("/{}.db", "/x.db").replace("{}", secret) for word in URLS[name]]
+    with pytest.raises(SystemExit) as left:
+        main(words)
+    told = capsys.readouterr()
+    assert left.value.code == 2
+    assert told.err.strip()
+    assert secret not in told.out + told.err + caplog.text
