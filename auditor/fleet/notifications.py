@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from auditor.errors import Text, UsageError
@@ -81,17 +82,25 @@ def send(told: Message, urls: Sequence[str]) -> tuple[Text, ...]:
     """Send a message to every address; return a sentence for each that did not take it, without the secrets in it."""
     import apprise
 
-    quiet = logging.getLogger("apprise")
-    quiet.addHandler(logging.NullHandler())
-    # What it logs may quote an address, and tokens are part of addresses.
-    quiet.propagate = False
     troubles = []
-    for url in urls:
-        service = apprise.Apprise()
-        service.add(url)
-        if not service.notify(body=told.body, title=told.title, body_format=apprise.NotifyFormat.TEXT):
-            troubles.append(_UNSENT.fill(_scheme(url)))
+    with _silent():
+        for url in urls:
+            service = apprise.Apprise()
+            service.add(url)
+            if not service.notify(body=told.body, title=told.title, body_format=apprise.NotifyFormat.TEXT):
+                troubles.append(_UNSENT.fill(_scheme(url)))
     return tuple(troubles)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Let apprise log nothing: it may quote an address, and tokens are part of addresses."""
+    log = logging.getLogger("apprise")
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before
 
 
 def check(urls: Iterable[str]) -> None:
@@ -104,11 +113,10 @@ def check(urls: Iterable[str]) -> None:
     except ImportError as error:
         sentence = "Messages need apprise, which is not installed."
         raise UsageError(sentence, "pip install 'auditor[notify]'.") from error
-    quiet = logging.getLogger("apprise")
-    quiet.addHandler(logging.NullHandler())
-    quiet.propagate = False
     for url in listed:
-        if not apprise.Apprise().add(url):
+        with _silent():
+            known = apprise.Apprise().add(url)
+        if not known:
             raise UsageError(
                 f"--notify {_scheme(url)}: no service has such an address.",
                 "https://appriseit.com/services lists them.",
