@@ -4,6 +4,7 @@ import functools
 import io
 import json
 import os
+from dataclasses import replace
 
 import pytest
 import yaml
@@ -13,11 +14,13 @@ from auditor.cli import main
 from auditor.model import Safety, Verdict
 from auditor.permissions import Permission, as_cloudformation, as_terraform, parts, policies
 from auditor.pipeline import load
-from auditor.remedy import Patience, apply, begin, draft, reopen, rollback, runs
+from auditor.remedy import Patience, State, apply, begin, draft, reopen, rollback, runs
 from auditor.run import Settings, audit, judged
 from auditor.scope import first_unread
 from auditor.standin import serve
 from auditor.standin.actions import action_of
+from auditor.standin.dump import dump
+from tests.faults.changes import changes
 from tests.faults.matrix import BY_ID, FAULTS, RULES, Entry
 from tests.faults.world import ACCOUNTS, PROFILES, REGION, World
 
@@ -258,6 +261,43 @@ def test_with_the_printed_policy_fixes_are_made_and_undone(built, restrict, worl
     idle = {"s3:CreateJob", "s3:DescribeJob", "s3:UpdateJobStatus", "s3:PutEncryptionConfiguration", "iam:PassRole"}
     idle |= {"dynamodb:PutResourcePolicy", "dynamodb:DeleteResourcePolicy"}
     assert granted - reading - used <= idle
+
+
+def failed(report):
+    return {(one.rule, one.node) for one in report.findings if one.verdict is Verdict.FAIL}
+
+
+def test_without_the_action_that_writes_a_change_is_refused_and_nothing_is_lost(built, restrict, world, tmp_path):
+    ruins = [next(one for one in FAULTS if one.name == name) for name in RUINS]
+    given = {route: value for one in ruins for route, value in one.set.items()}
+    listed = built(Entry("ruined", "test", given, ruins[0].variants))
+    documents = policies(listed, RULES, to_fix=True)
+    settings = Settings(to_fix=True)
+    report = look(listed, settings)
+    judge = functools.partial(judged, rules=RULES, pipelines=listed, settings=settings)
+    plan = draft(report.snapshots, report.findings, RULES, safety=Safety.REVIEW, judge=judge)
+    before = dump(world.clients)
+    tried = set()
+    for number, change in enumerate(plan.changes):
+        alone = replace(plan, changes=(replace(change, depends_on=()),))
+        # What is refused after a first call has been made is undone: the journal knows how.
+        for action in {action_of(call.service, call.operation) for call in change.do} - tried:
+            tried.add(action)
+            restrict(without(documents, change.target.account.id, action))
+            state = tmp_path / f"{number}-{action.replace(':', '-')}"
+            with Aws() as aws, begin(alone, state) as journal:
+                (result,) = apply(alone, aws, journal, patience=QUICK).results
+            assert result.state in ({State.REFUSED} if len(change.do) == 1 else {State.REFUSED, State.PARTLY}), action
+            assert action in str(result.why), str(result.why)
+            (run,) = runs(state)
+            assert run.state == "incomplete"
+            world.server.options(enforce=False)
+            if result.state is State.PARTLY:
+                with Aws() as aws, reopen(run) as journal:
+                    assert rollback(run, aws, journal, patience=QUICK).complete
+    assert [line for line in changes(before, dump(world.clients)) if "auditor" not in line] == []
+    assert failed(look(listed, settings)) == failed(report)
+    assert len(tried) >= 8
 
 
 def test_a_role_may_be_passed_to_the_services_that_replicate_and_to_no_other(built):
