@@ -94,7 +94,7 @@ class Shelf:
 
     def _snapshot(self, place: int, told: IO[bytes]) -> Snapshot:
         pipeline = self._pipelines[place]
-        arns, names, source, taken_at = pickle.load(told)  # noqa: S301  # nosec B301 - as above
+        arns, names, source, taken_at = pickle.load(told)  # noqa: S301 - as above  # nosec B301
         resources = {
             name: Resource(pipeline.nodes[name], attributes={"Arn": arns[name]} if name in arns else {})
             for name in names
