@@ -75,9 +75,10 @@ def run(words, env=None):
 
 
 @contextmanager
-def world(pipelines, delay_ms, extra_roles=0):
-    """Serve a fleet; yields (folder with its files, environment, function that tells the requests made since)."""
+def world(pipelines, delay_ms, extra_roles=0, *, whole=False):
+    """Serve a fleet; yields (folder with its files, environment, URL). With `whole` each account lists all of it."""
     words = [sys.executable, "-m", "tests.benchmarks.world", str(pipelines), str(delay_ms), str(extra_roles)]
+    words += ["whole"] if whole else []
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as server:
         url = server.stdout.readline().strip()
         with tempfile.TemporaryDirectory(prefix="auditor-bench-") as name:

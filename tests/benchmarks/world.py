@@ -1,7 +1,8 @@
 """A server that answers about any pipeline of a fleet what was recorded about one, each answer after the same delay.
 
-A process of its own: `python -m tests.benchmarks.world PIPELINES DELAY_MS [EXTRA_ROLES]` prints its URL, and ends with
-its standard input. `GET /_usage` tells how many requests it answered and how many seconds of CPU that took.
+A process of its own: `python -m tests.benchmarks.world PIPELINES DELAY_MS [EXTRA_ROLES] [whole]` prints its URL, and ends
+with its standard input; with `whole`, every account holds and lists the whole fleet, both sides of it. `GET /_usage` tells
+how many requests it answered and how many seconds of CPU that took.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ import time
 from pathlib import Path
 
 from tests.benchmarks.fleet import PER_GROUP
+from tests.benchmarks.listings import Listings, absent
 from tests.benchmarks.wire import GROUP, SAMPLE, key_of
 
 MISSET_EVERY = 10
@@ -22,12 +24,14 @@ MISSET_EVERY = 10
 _ROLE = re.compile(rb"<member>\s*<Path>.*?</member>\s*(?=<member>\s*<Path>|</RoleDetailList>)", re.DOTALL)
 _PAGE = re.compile(rb"MaxItems=(\d+)")
 _MARKER = re.compile(rb"Marker=(\d+)")
+_ONE_ROLE = re.compile(rb"<Role>(.*)</Role>", re.DOTALL)
+_SERVICE = re.compile(rb"Credential=[^/]+/\d+/[^/]*/([^/]+)/")
 
 
 class World:
     """What is answered; `requests` counts by operation."""
 
-    def __init__(self, pipelines, extra_roles=0):
+    def __init__(self, pipelines, extra_roles=0, *, whole=False):
         raw = json.loads((Path(__file__).parent / "answers.json").read_text(encoding="utf-8"))
         self.answers = {
             kind: {key: (one["status"], one["headers"], base64.b64decode(one["body"])) for key, one in kept.items()}
@@ -38,6 +42,7 @@ class World:
         self.extra_roles = extra_roles
         self.requests = 0
         self.strange = []
+        self.listings = Listings(pipelines, self._role) if whole else None
 
     def answer(self, method, target, headers, body):
         """Return the bytes of an answer."""
@@ -46,6 +51,14 @@ class World:
             self.requests -= 1
             told = {"requests": self.requests, "cpu": time.process_time(), "strange": self.strange[:5]}
             return _http(200, {"Content-Type": "application/json"}, json.dumps(told).encode())
+        if self.listings is not None:
+            service = _SERVICE.search(headers.get(b"authorization", b""))
+            operation = headers.get(b"x-amz-target", b"")
+            told = self.listings.answer(service[1] if service else b"", method, target, operation, body)
+            if told is not None:
+                return _http(*told)
+            if b"-analytics" in target:
+                headers = {**headers, b"authorization": headers[b"authorization"].replace(b"=1111", b"=4444", 1)}
         key, number, group = key_of(method, target, headers, body)
         kind = "misset" if number != SAMPLE and int(number) % MISSET_EVERY == 0 else "golden"
         if "Action=GetAccountAuthorizationDetails" in key:
@@ -53,11 +66,19 @@ class World:
         made = self.ready.get((kind, key))
         if made is None:
             found = self.answers[kind].get(key) or self.answers["golden"].get(key) or self.answers["misset"].get(key)
+            if found is None and self.listings is not None:
+                found = absent(target)
             if found is None:
                 self.strange.append(key)
                 found = (500, {"Content-Type": "text/plain"}, b"not recorded")
             made = self.ready[kind, key] = _http(*found)
         return _renamed(made, number, group)
+
+    def _role(self, number, name):
+        """Return what IAM says of one of a pipeline's roles, in XML."""
+        asked = f"Action=GetRole&Version=2010-05-08&RoleName=p{SAMPLE.decode()}-{name}"
+        text = self.answers["golden"][f"iam\n1111\nPOST\n/\n\n{asked}"][2]
+        return _ONE_ROLE.search(text)[1].replace(b"p" + SAMPLE, b"p%05d" % number).decode()
 
     def _details(self, group, key, body):
         """Return a page of all roles of an account, as many as its pipelines have."""
@@ -141,10 +162,10 @@ class Connection(asyncio.Protocol):
             asyncio.get_running_loop().call_later(self.delay, self.transport.write, made)
 
 
-async def main(pipelines, delay, extra_roles):
+async def main(pipelines, delay, extra_roles, *, whole):
     """Serve until standard input ends."""
     loop = asyncio.get_running_loop()
-    world = World(pipelines, extra_roles)
+    world = World(pipelines, extra_roles, whole=whole)
     server = await loop.create_server(lambda: Connection(world, delay), "127.0.0.1", 0, backlog=512)
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
@@ -156,5 +177,6 @@ if __name__ == "__main__":
             int(sys.argv[1]),
             float(sys.argv[2]) / 1000 if math.isfinite(float(sys.argv[2])) else 0,
             int(sys.argv[3]) if len(sys.argv) > 3 else 0,
+            whole="whole" in sys.argv[4:],
         )
     )
