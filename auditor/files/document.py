@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
@@ -26,7 +27,34 @@ class Spot:
     column: int = 0
     key_line: int = 0
     key_column: int = 0
-    parts: dict[Step, Spot] | None = None
+    parts: Mapping[Step, Spot] | None = None
+
+
+class Parts(Mapping[Step, Spot]):
+    """The spots of a value's parts in little memory: four numbers each, and what lies within those that have parts.
+
+    `order` says for each step which of the parts it leads to; mappings with the same keys may share one.
+    """
+
+    __slots__ = ("_inner", "_numbers", "_order")
+
+    def __init__(
+        self, order: Mapping[Step, int], numbers: Iterable[int], inner: Mapping[int, Mapping[Step, Spot]]
+    ) -> None:
+        self._order = order
+        self._numbers = array("I", numbers)
+        self._inner = inner or None
+
+    def __getitem__(self, step: Step) -> Spot:
+        place = self._order[step]
+        line, column, key_line, key_column = self._numbers[4 * place : 4 * place + 4]
+        return Spot(line, column, key_line, key_column, self._inner.get(place) if self._inner else None)
+
+    def __iter__(self) -> Iterator[Step]:
+        return iter(self._order)
+
+    def __len__(self) -> int:
+        return len(self._order)
 
 
 @dataclass(frozen=True, slots=True)

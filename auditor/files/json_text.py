@@ -104,14 +104,14 @@ class _JsonReading:
     def _value(self, depth: int) -> tuple[Json, Spot]:
         if depth > DEPTH:
             self._stop(self.at, f"Values are nested more than {DEPTH} levels deep.", "Flatten them.")
-        spot = self._spot()
+        spot, parts = self._spot(), dict[Step, Spot]()
         sign = self.text[self.at : self.at + 1]
         if sign == "{":
-            spot.parts = {}
-            return self._object(spot.parts, depth), spot
+            spot.parts = parts
+            return self._object(parts, depth), spot
         if sign == "[":
-            spot.parts = {}
-            return self._array(spot.parts, depth), spot
+            spot.parts = parts
+            return self._array(parts, depth), spot
         if sign == '"':
             return self._string(), spot
         return self._plain(), spot

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NoReturn, TypeAlias
 
 from auditor.errors import InputError, Mistake, Place
-from auditor.files.document import Document, Spot, Step, shown
+from auditor.files.document import Document, Parts, Spot, Step, shown
 from auditor.model import EMPTY, Json
 
 DEPTH = 64
@@ -119,6 +119,33 @@ class _Built:
     height: int = 1
 
 
+_Orders: TypeAlias = "dict[tuple[Step, ...], dict[Step, int]]"
+"""The places of the keys of mappings, by their keys: thousands of mappings have the same."""
+
+
+class _Spots:
+    """The spots of a value's parts while it is read."""
+
+    __slots__ = ("inner", "numbers", "order")
+
+    def __init__(self) -> None:
+        self.order: dict[Step, int] = {}
+        self.numbers: list[int] = []
+        self.inner: dict[int, Mapping[Step, Spot]] = {}
+
+    def add(self, step: Step, spot: Spot) -> None:
+        place = self.order[step] = len(self.order)
+        self.numbers += (spot.line, spot.column, spot.key_line, spot.key_column)
+        if spot.parts:
+            self.inner[place] = spot.parts
+
+    def key_line(self, step: Step) -> int:
+        return self.numbers[4 * self.order[step] + 2]
+
+    def parts(self, orders: _Orders) -> Mapping[Step, Spot]:
+        return Parts(orders.setdefault(tuple(self.order), self.order), self.numbers, self.inner)
+
+
 class _YamlReading:
     """One reading of a YAML text: what it has built so far and what was wrong."""
 
@@ -134,6 +161,8 @@ class _YamlReading:
         self.open: list[Json] = []
         self.expanded = 0
         self.anchors: dict[str, _Built] = {}
+        self.keys: dict[str, str] = {}
+        self.orders: _Orders = {}
         self.mistakes: list[Mistake] = []
 
     def document(self) -> tuple[Json, Spot]:
@@ -190,23 +219,22 @@ class _YamlReading:
         return _meaning(event.value) if event.implicit[0] and not event.style else event.value
 
     def _sequence(self, event: Json, depth: int) -> _Built:
-        parts: dict[Step, Spot] = {}
-        built = _Built([], self._spot(event, parts))
+        built, spots = _Built([], self._spot(event)), _Spots()
         self._enter(event)
         for inner in self.events:
             if isinstance(inner, self.yaml.SequenceEndEvent):
                 self._leave(event)
                 break
             part = self._node(inner, depth + 1)
-            parts[len(built.value)] = part.spot
+            spots.add(len(built.value), part.spot)
             built.value.append(part.value)
             built.size += part.size
             built.height = max(built.height, part.height + 1)
+        built.spot.parts = spots.parts(self.orders)
         return built
 
     def _mapping(self, event: Json, depth: int) -> _Built:
-        parts: dict[Step, Spot] = {}
-        built = _Built({}, self._spot(event, parts))
+        built, spots = _Built({}, self._spot(event)), _Spots()
         self._enter(event)
         for inner in self.events:
             if isinstance(inner, self.yaml.MappingEndEvent):
@@ -219,14 +247,15 @@ class _YamlReading:
             if key is None:
                 continue
             if key in built.value:
-                first = parts[key].key_line
+                first = spots.key_line(key)
                 self._mistake(
                     inner, f"The key {shown(key)} stands here twice, first on line {first}.", "Keep one of them."
                 )
                 continue
             part.spot.key_line, part.spot.key_column = inner.start_mark.line + 1, inner.start_mark.column + 1
             built.value[key] = part.value
-            parts[key] = part.spot
+            spots.add(key, part.spot)
+        built.spot.parts = spots.parts(self.orders)
         return built
 
     def _key(self, event: Json, depth: int) -> str | None:
@@ -248,7 +277,7 @@ class _YamlReading:
             return None
         if event.anchor:
             self.anchors[event.anchor] = _Built(str(event.value), self._spot(event))
-        return str(event.value)
+        return self.keys.setdefault(event.value, event.value)
 
     def _tagged(self, event: Json, built: _Built) -> _Built:
         if event.tag is None:
@@ -275,8 +304,8 @@ class _YamlReading:
         if event.flow_style:
             self.open.pop()
 
-    def _spot(self, event: Json, parts: dict[Step, Spot] | None = None) -> Spot:
-        return Spot(event.start_mark.line + 1, event.start_mark.column + 1, parts=parts)
+    def _spot(self, event: Json) -> Spot:
+        return Spot(event.start_mark.line + 1, event.start_mark.column + 1)
 
     def _mistake(self, event: Json, sentence: str, hint: str) -> None:
         place = Place(self.file, event.start_mark.line + 1, event.start_mark.column + 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 
 from auditor.errors import Mistake, Place
@@ -104,9 +105,15 @@ def _read_node(declared: Declared) -> tuple[Node | None, list[Mistake]]:
     identity = named.id
     if kind == "glue.table" and identity:
         identity = f"{settings.pop('database', '') or declared.text('database')}/{identity}".lower()
-    addresses = {source: address for source in _SOURCES if (address := declared.text(source))}
+    addresses = {source: address for source in _SOURCES if (address := declared.text(source))} or EMPTY
     place = declared.document.key_place(declared.path)
-    return Node(declared.name, kind, account, identity, settings, addresses, place), mistakes
+    return Node(declared.name, kind, account, identity, _shared(tuple(settings.items())), addresses, place), mistakes
+
+
+@lru_cache(maxsize=1024)
+def _shared(settings: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
+    """Return settings as one mapping for all nodes that have the same, as thousands of pipelines do."""
+    return MappingProxyType(dict(settings)) if settings else EMPTY
 
 
 def _named(declared: Declared, kind: str, key: str) -> Named:
