@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -27,6 +28,9 @@ from auditor.pipeline.names import REGIONS, read_arn
 from auditor.pipeline.nodes import read_nodes
 
 __all__ = ["accounts", "load", "load_document", "parse", "schema", "unknown_rules"]
+
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
+"""Newer Pythons read more forms of ISO 8601 as a date than older ones do."""
 
 
 def load(paths: Iterable[Path], *, intent: Mapping[str, Json] = EMPTY) -> tuple[Pipeline, ...]:
@@ -199,6 +203,7 @@ class _Reading:
         waivers, more = self._waivers({name: _mapping(declared, name) for name in declared})
         mistakes += more
         pipelines = []
+        alike: dict[str, Mapping[str, Json]] = {}
         for name, raw in declared.items():
             path = ("pipelines", name)
             nodes, more = read_nodes(
@@ -212,6 +217,7 @@ class _Reading:
                 )
             mine = tuple(waiver for waiver in waivers if waiver.pipeline in {None, name})
             intent = _mapping(raw, "intent")
+            intent = alike.setdefault(repr(intent), intent)
             pipelines.append(Pipeline(name, nodes, known, intent, mine, self.document.key_place(path)))
         return pipelines, mistakes
 
@@ -287,7 +293,7 @@ class _Reading:
             place = self.document.place_of((*path, "node"))
             yield Mistake(place, f"{where} no node {shown(node)}.", did_you_mean(node, known).strip())
         until = text.get("until", "")
-        if len(until) == 10 and until[:4].isdigit() and until[4] == "-" and _day(until) is None:
+        if _DAY.fullmatch(until) and _day(until) is None:
             yield Mistake(
                 self.document.place_of((*path, "until")), f"There is no day {shown(until)}.", "Write YYYY-MM-DD."
             )
@@ -300,7 +306,7 @@ def _has(nodes: Mapping[str, Json], node: str) -> bool:
 
 def _day(text: str) -> date | None:
     try:
-        return date.fromisoformat(text) if len(text) == 10 else None
+        return date.fromisoformat(text) if _DAY.fullmatch(text) else None
     except ValueError:
         return None
 
