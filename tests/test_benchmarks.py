@@ -3,8 +3,9 @@
 import subprocess
 import sys
 
-from tests.benchmarks.__main__ import PARTS
-from tests.benchmarks.measure import ROOT, run
+from tests.benchmarks.__main__ import PARTS, by_hand
+from tests.benchmarks.measure import FEW, ROOT, run
+from tests.benchmarks.peers import CHECKS, POLICIES
 
 
 def test_every_part_of_the_benchmarks_runs():
@@ -24,3 +25,12 @@ def test_what_a_process_took_is_its_own():
     assert (cost.code, cost.out.strip()) == (3, "said")
     assert cost.peak < 100
     assert 0 < cost.cpu <= cost.wall * 4
+
+
+def test_what_is_written_by_hand_below_the_table_stays():
+    assert by_hand("# Head\n\n| a |\n\n## Peers\n\nSlow.\n") == "\n## Peers\n\nSlow.\n"
+    assert by_hand("# Head\n\n| a |\n") == ""
+
+
+def test_every_policy_and_check_of_the_peers_answers_a_rule_that_is_measured():
+    assert {*POLICIES, *CHECKS.values()} <= set(FEW)

@@ -1,7 +1,7 @@
 """Measure what a run costs and print it as a table: `python -m tests.benchmarks [--quick] [--write] [PART…]`.
 
-`--write` puts the table into README.md beside this file; `--quick` goes through the same motions with few pipelines, and
-its figures mean nothing; parts are `fleet`, `floor`, `judging`, `start`, `templates`.
+`--write` puts the table into README.md beside this file, whose further sections stay; `--quick` goes through the same
+motions with few pipelines, and its figures mean nothing; parts are `fleet`, `floor`, `judging`, `start`, `templates`.
 """
 
 import argparse
@@ -170,6 +170,12 @@ def head():
     )
 
 
+def by_hand(text):
+    """Return the sections of the file that are written by hand: they stay."""
+    start = text.find("\n## ")
+    return text[start:] if start >= 0 else ""
+
+
 def main():
     """Measure, print, and write."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
@@ -185,7 +191,8 @@ def main():
         print(table(rows[-4:]), file=sys.stderr, flush=True)
     print(table(rows))
     if given.write:
-        (Path(__file__).parent / "README.md").write_text(head() + table(rows) + "\n", encoding="utf-8")
+        file = Path(__file__).parent / "README.md"
+        file.write_text(head() + table(rows) + "\n" + by_hand(file.read_text("utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ import json
 import re
 import resource
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,6 +20,7 @@ from auditor.pipeline import parse
 from auditor.predicates import PREDICATES
 from auditor.rulebook import load, wanted_facets
 from auditor.run import Settings
+from tests.benchmarks.checkov import compared
 from tests.plans.orders import PIPELINE, stack
 
 _LABELS = "source|destination|production_logs|analytics_logs|orders|exporter|replication|consumer|failures"
@@ -82,11 +82,9 @@ def main():
         )
         checkov = sys.argv[2] if len(sys.argv) > 2 else shutil.which("checkov")
         if checkov:
-            began = resource.getrusage(resource.RUSAGE_CHILDREN)
-            subprocess.run([checkov, "-f", str(file), "--quiet", "--compact"], capture_output=True, check=False)
-            ended = resource.getrusage(resource.RUSAGE_CHILDREN)
-            took = ended.ru_utime + ended.ru_stime - began.ru_utime - began.ru_stime
-            print(f"checkov on the same file: {took:.1f} s, {took / (read + judged):.1f} times as long")
+            listed = Path(folder) / "pipelines.yaml"
+            listed.write_text(pipelines(count))
+            print(compared(checkov, listed, f"terraform:{file}", "terraform_plan"))
 
 
 if __name__ == "__main__":
