@@ -57,6 +57,13 @@ class Aws:
         """Return the calls that left for AWS so far, and the requests beyond the first of each; `seconds` is 0."""
         return self.counts.usage()
 
+    def leave(self, account: Account) -> None:
+        """Close the clients of an account that is not asked for now; whoever asks again finds it open."""
+        with self._lock:
+            door = self._doors.get(_key(account))
+        if door is not None:
+            door.leave()
+
     def stop(self) -> None:
         """End all waiting: calls under way are not repeated, and no new ones leave."""
         self.stopped.set()
@@ -77,7 +84,7 @@ class Aws:
         return door.make(call, region, writes=writes)
 
     def _door(self, account: Account) -> Door:
-        key = (account.id, account.profile, account.assume_role, account.external_id)
+        key = _key(account)
         with self._lock:
             if key not in self._doors:
                 if self._loader is None:
@@ -98,3 +105,7 @@ class Aws:
                     sense=must_make_sense,
                 )
             return self._doors[key]
+
+
+def _key(account: Account) -> tuple[str, str | None, str | None, str | None]:
+    return (account.id, account.profile, account.assume_role, account.external_id)

@@ -128,7 +128,8 @@ class Door:
             if answer is None:
                 answer = self._method(call, region, writes=writes)(**call.params)
         except Exception as error:  # noqa: BLE001 - nothing raw passes the door
-            secrets = self._session.secrets() if self._session else [self._account.external_id or ""]
+            session = self._session
+            secrets = session.secrets() if session else [self._account.external_id or ""]
             raise _Failure(*refused(error, call, [one for one in secrets if one])) from None
         return plain({name: value for name, value in answer.items() if name != "ResponseMetadata"})
 
@@ -176,6 +177,19 @@ class Door:
         with self._lock:
             for client in self._clients.values():
                 client.close()
+
+    def leave(self) -> None:
+        """Close and forget the clients, and the session too where its credentials are simply there.
+
+        Others stay: they were asked for (`AssumeRole`, a code of MFA), and refresh themselves by their session.
+        """
+        from botocore.credentials import Credentials
+
+        with self._lock:
+            self.close()
+            self._clients = {}
+            if type(self._credentials) is Credentials:
+                self._session = self._credentials = None
 
 
 class _Failure(Exception):

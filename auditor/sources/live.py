@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING
 from auditor.errors import Refused
 from auditor.kinds import KINDS, Ask, Call, Target, resource, target_of
 from auditor.kinds.documents import canonical
-from auditor.kinds.names import resource_of
 from auditor.model import Account, Json, Pipeline, Resource, Snapshot, Text, Unread
 from auditor.sources import bulk
 from auditor.sources.memo import Key, Memo
+from auditor.sources.survey import Needs, Survey, about_of, bare_name, by_node, whose
 
 if TYPE_CHECKING:
     from auditor.aws import Aws
 
-Needs = Mapping[str, Iterable[tuple[str, str]]]
 Progress = Callable[[int, int], None]
 
 # Asked by one reader only, with answers too large to keep for a second.
@@ -120,8 +119,8 @@ class _Run:
         self._coming = iter(pipelines)
         self._wanted: dict[Key, dict[Key, _Wanted]] = {}
         self._threads = self._asked = self._finished = 0
-        survey = _Survey(pipelines, needs)
-        self._total, self._uses = survey.total, survey.uses
+        survey = Survey(pipelines, needs)
+        self._total, self._uses, self._nodes = survey.total, survey.uses, survey.nodes
         self._roles = {
             whose: bulk.Roles(aws.ask(account, account.region), names, calls)
             for whose, (account, names, calls) in survey.roles.items()
@@ -175,9 +174,15 @@ class _Run:
         plan = self._ahead.popleft()
         resources = {name: self._resource(plan, name) for name in plan.pipeline.nodes}
         for wanted, _ in plan.parts.values():
-            self._uses[hash(wanted.about)] -= 1
-            if not self._uses[hash(wanted.about)]:
+            key = hash(wanted.about)
+            left = self._uses.pop(key, 1) - 1
+            if left:
+                self._uses[key] = left
+            else:
                 self._forget(wanted)
+            self._nodes[whose(wanted.target)] -= 1
+            if not self._nodes[whose(wanted.target)] and not self._over.is_set():
+                self._leave(wanted.target.account, whose(wanted.target))
         return Snapshot(plan.pipeline, resources, "live", self._taken_at)
 
     def _resource(self, plan: _Plan, name: str) -> Resource:
@@ -196,15 +201,21 @@ class _Run:
     def _forget(self, wanted: _Wanted) -> None:
         self._memo.forget(wanted.about)
         self._wanted.pop(wanted.about, None)
-        roles = self._roles.get(_whose(wanted.target))
+        roles = self._roles.get(whose(wanted.target))
         if roles is not None and wanted.target.kind == "iam.role":
-            roles.forget(_bare(wanted.target))
+            roles.forget(bare_name(wanted.target))
+
+    def _leave(self, account: Account, owner: Key) -> None:
+        """Forget an account of which nothing more is wanted."""
+        self._memo.forget(owner)
+        self._roles.pop(owner, None)
+        self._aws.leave(account)
 
     def _planned(self, pipeline: Pipeline) -> _Plan:
         plan = _Plan(pipeline, {}, [])
-        for name, facets in _by_node(pipeline, self._needs):
+        for name, facets in by_node(pipeline, self._needs):
             target = target_of(pipeline.nodes[name], pipeline)
-            about = _about(target)
+            about = about_of(target)
             settings = tuple(sorted(target.settings.items()))
             wanted = self._wanted.setdefault(about, {}).setdefault(settings, _Wanted(target, about))
             plan.parts[name] = (wanted, facets)
@@ -261,73 +272,19 @@ class _Run:
             if call.operation in _NOT_KEPT:
                 return ask(call)
             region = "" if call.service in _GLOBAL else call.region or target.region
-            key = (*_whose(target), call.service, region, call.operation, canonical(dict(call.params)))
-            about = wanted.about if _is_named(_bare(target), call.params) else None
+            key = (*whose(target), call.service, region, call.operation, canonical(dict(call.params)))
+            about = wanted.about if _is_named(bare_name(target), call.params) else whose(target)
             return self._memo.once(key, about, lambda: self._asked_once(ask, target, call))
 
         return once
 
     def _asked_once(self, ask: Ask, target: Target, call: Call) -> Json:
         if call.service == "iam" and call.operation in bulk.ANSWERED:
-            roles = self._roles.get(_whose(target))
+            roles = self._roles.get(whose(target))
             said = None if roles is None else roles.answer(call)
             if said is not None:
                 return said
         return ask(call)
-
-
-class _Survey:
-    """What a run will want, seen before it begins.
-
-    `uses` counts the nodes at which a resource stands, by the hash of what names it, and `total` the facets. `roles` names
-    for each account the roles whose policies are wanted, with the calls that reading all roles at once would save.
-    """
-
-    def __init__(self, pipelines: tuple[Pipeline, ...], needs: Needs) -> None:
-        self.uses: Counter[int] = Counter()
-        self.roles: dict[Key, tuple[Account, set[str], int]] = {}
-        facets_of: dict[int, frozenset[str]] = {}
-        alike: dict[frozenset[str], frozenset[str]] = {}
-        for pipeline in pipelines:
-            for name, facets in _by_node(pipeline, needs):
-                target = target_of(pipeline.nodes[name], pipeline)
-                about = _about(target)
-                self.uses[hash(about)] += 1
-                key = hash((*about, tuple(sorted(target.settings.items()))))
-                wanted = facets_of.get(key, frozenset()).union(facets)
-                # Thousands of resources share a few sets of facets.
-                facets_of[key] = alike.setdefault(wanted, wanted)
-                if target.kind == "iam.role" and target.id and (calls := bulk.saved(facets)):
-                    account, names, before = self.roles.get(_whose(target), (target.account, set(), 0))
-                    known = _bare(target) in names
-                    names.add(_bare(target))
-                    self.roles[_whose(target)] = (account, names, before if known else before + calls)
-        self.total = sum(map(len, facets_of.values()))
-
-
-def _by_node(pipeline: Pipeline, needs: Needs) -> list[tuple[str, tuple[str, ...]]]:
-    """Return the nodes of which something is wanted, with the facets that their kinds have."""
-    found: dict[str, list[str]] = {}
-    for name, facet in sorted(needs.get(pipeline.name, ())):
-        node = pipeline.nodes.get(name)
-        if node is not None and facet in KINDS[node.kind].facets:
-            found.setdefault(name, []).append(facet)
-    return [(name, tuple(facets)) for name, facets in found.items()]
-
-
-def _about(target: Target) -> Key:
-    """Return what names a resource, whatever is asked about it."""
-    return (*_whose(target), target.kind, target.region, target.id)
-
-
-def _whose(target: Target) -> Key:
-    account = target.account
-    return (account.id, account.profile, account.assume_role, account.external_id)
-
-
-def _bare(target: Target) -> str:
-    """Return a resource's name without its path or ARN."""
-    return resource_of(target.id).rpartition("/")[2].rpartition(":")[2]
 
 
 def _is_named(name: str, value: Json) -> bool:

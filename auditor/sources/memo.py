@@ -1,4 +1,4 @@
-"""What AWS has answered in this run: each question is asked once, and forgotten with the resource that it is about."""
+"""What AWS has answered in this run: each question is asked once, and forgotten with what it is about."""
 
 from __future__ import annotations
 
@@ -31,18 +31,17 @@ class Memo:
         self._answers: dict[Key, _Answer] = {}
         self._about: dict[Key, list[Key]] = {}
 
-    def once(self, key: Key, about: Key | None, make: Callable[[], Json]) -> Json:
+    def once(self, key: Key, about: Key, make: Callable[[], Json]) -> Json:
         """Return the answer to a question, asked when it is new; raises the same `Refused` to everyone who asks.
 
-        `about` is the resource with which the answer is forgotten; without it the answer is kept.
+        `about` is the resource, or the account, with which the answer is forgotten.
         """
         with self._lock:
             answer = self._answers.get(key)
             mine = answer is None
             if answer is None:
                 answer = self._answers[key] = _Answer()
-                if about is not None:
-                    self._about.setdefault(about, []).append(key)
+                self._about.setdefault(about, []).append(key)
         if mine:
             try:
                 answer.said = make()
@@ -61,7 +60,7 @@ class Memo:
         raise answer.error
 
     def forget(self, about: Key) -> None:
-        """Forget what was answered about a resource that nobody will ask for again."""
+        """Forget what was answered about a resource, or an account, that nobody will ask for again."""
         with self._lock:
             for key in self._about.pop(about, ()):
                 self._answers.pop(key, None)

@@ -12,6 +12,7 @@ from auditor.pipeline import load
 from auditor.rulebook import load as load_rules
 from auditor.rulebook import wanted_facets
 from auditor.sources import bulk, live
+from tests.benchmarks.fleet import write_fleet
 from tests.benchmarks.measure import usage, world
 
 HASTY = Patience(attempts=2, silent_attempts=1, first_wait=0.001, longest_wait=0.002, connect_timeout=5, read_timeout=5)
@@ -180,5 +181,23 @@ def test_memory_of_a_run_is_empty_at_its_end(fleet, monkeypatch):
     (run,) = runs
     assert run._wanted == {}
     assert run._memo._about == {}
-    # What is left is about accounts: no answer names a pipeline's resource.
-    assert not [key for key in run._memo._answers if "p000" in str(key)]
+    assert run._memo._answers == {}
+    assert run._uses == run._roles == {}
+
+
+def test_an_account_is_left_with_the_last_pipeline_in_it(tmp_path, monkeypatch):
+    numbers = [1, 100, 101, 200, 300]
+    with world(max(numbers), 0) as (folder, env, url):
+        monkeypatch.setenv("AWS_CONFIG_FILE", env["AWS_CONFIG_FILE"])
+        write_fleet(folder, url, numbers)
+        pipelines = load([folder / "pipelines.yaml"])
+        with Aws(patience=HASTY) as aws:
+            first = usage(url)["requests"]
+            snapshots, left = [], []
+            monkeypatch.setattr(aws, "leave", lambda account: (left.append(account.id), Aws.leave(aws, account)))
+            for one in live.read(pipelines, needs_of(pipelines), aws):
+                snapshots.append(one)
+                assert len(left) == 2 * sum(len(snapshots) >= done for done in (1, 3, 4, 5))
+            again = list(live.read(pipelines[:1], needs_of(pipelines[:1]), aws))
+        assert again[0].resources == snapshots[0].resources
+        assert aws.usage().calls == usage(url)["requests"] - first
