@@ -198,12 +198,10 @@ class Picture:
             attributes, aliases = attributes_of(node, self.pipeline)
             unfound = {facet: ONLY_PLAN if facet == PLAN else found for facet in listed}
             return Resource(node, {}, unfound, attributes, aliases)
-        declared = self._declared(found)
         facets: dict[str, Json] = {}
         unread: dict[str, Unread] = {}
-        origin = {"": declared.place}
-        for facet in listed:
-            part = _facet(declared, node.kind, facet)
+        origin = {"": found.site.template.resources[found.logical].place}
+        for facet, part in self._parts(found, listed):
             value = (
                 cleared(plain(part), unknown, facet, bare(node.kind, found.name)) if isinstance(part, Part) else part
             )
@@ -216,6 +214,12 @@ class Picture:
         known = node if node.id and not found.qualifier else replace(node, id=found.name)
         attributes, aliases = attributes_of(known, self.pipeline)
         return Resource(node, facets, unread, attributes, aliases, origin)
+
+    def _parts(self, one: Located, listed: list[str]) -> Iterator[tuple[str, Part | Unread | None]]:
+        # Often the rules selected want nothing of half the nodes.
+        if listed:
+            declared = self._declared(one)
+            yield from ((facet, _facet(declared, one.node.kind, facet)) for facet in listed)
 
     def _declared(self, one: Located) -> Declared:
         reading = self._reading(one.site)
