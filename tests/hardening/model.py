@@ -60,6 +60,9 @@ class Answers:
     def ask(self, account, region):
         return self.to
 
+    def leave(self, account):
+        pass
+
     def to(self, call):
         shape = service(call.service).operation_model(call.operation).output_shape
         return {} if shape is None else self._of(shape, "", 0)
