@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from auditor.aws.answers import plain
@@ -109,20 +110,22 @@ class Door:
                 turn = pace.wait()
                 if self._stopped.wait(turn) if turn else self._stopped.is_set():
                     raise Refused("Interrupted", _NOT_ASKED.fill(f"{call.service}:{call.operation}"))
-                try:
-                    answer = self._once(call, region, writes=writes)
-                except _Failure as failure:
-                    if failure.hope is Hope.BUSY:
-                        pace.throttled()
-                    failure.refusal.attempts = attempt
-                    left = attempt < self._patience.allowed(failure.hope, writes=writes, operation=call.operation)
-                    if not left or self._stopped.wait(self._patience.pause(attempt)):
-                        raise failure.refusal from None
-                else:
+                said = self._once(call, region, writes=writes)
+                if not isinstance(said, _Failure):
                     pace.answered()
-                    return answer
+                    return said
+                if said.hope is Hope.BUSY:
+                    pace.throttled()
+                said.refusal.attempts = attempt
+                left = attempt < self._patience.allowed(said.hope, writes=writes, operation=call.operation)
+                if not left or self._stopped.wait(self._patience.pause(attempt)):
+                    try:
+                        raise said.refusal
+                    finally:
+                        # An error keeps the frames that it went through: one that holds the error would never be freed.
+                        del said
 
-    def _once(self, call: Call, region: str, *, writes: bool) -> Json:
+    def _once(self, call: Call, region: str, *, writes: bool) -> Json | _Failure:
         try:
             answer = None if writes else self._straight(call, call.region or region)
             if answer is None:
@@ -130,7 +133,7 @@ class Door:
         except Exception as error:  # noqa: BLE001 - nothing raw passes the door
             session = self._session
             secrets = session.secrets() if session else [self._account.external_id or ""]
-            raise _Failure(*refused(error, call, [one for one in secrets if one])) from None
+            return _Failure(*refused(error, call, [one for one in secrets if one]))
         return plain({name: value for name, value in answer.items() if name != "ResponseMetadata"})
 
     def _entered(self) -> Session:
@@ -192,10 +195,9 @@ class Door:
                 self._session = self._credentials = None
 
 
-class _Failure(Exception):
+@dataclass(frozen=True, slots=True)
+class _Failure:
     """A refusal, and whether to try again."""
 
-    def __init__(self, refusal: Refused, hope: Hope) -> None:
-        super().__init__(refusal.reason)
-        self.refusal = refusal
-        self.hope = hope
+    refusal: Refused
+    hope: Hope

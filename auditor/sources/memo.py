@@ -46,7 +46,8 @@ class Memo:
             try:
                 answer.said = make()
             except BaseException as error:  # noqa: BLE001 - passed on to everyone who waits for it
-                answer.error = error
+                # The way a refusal went leads through here: with it, this answer would hold itself, and never be freed.
+                answer.error = error.with_traceback(None) if isinstance(error, Refused) else error
             finally:
                 answer.awaited.release()
         else:

@@ -1,7 +1,10 @@
 """A fleet read over HTTP: as by single calls, in fewer of them, and without remembering what is done with."""
 
+import gc
 import os
 from dataclasses import replace
+from http.client import HTTPResponse
+from types import TracebackType
 
 import pytest
 
@@ -201,3 +204,20 @@ def test_an_account_is_left_with_the_last_pipeline_in_it(tmp_path, monkeypatch):
             again = list(live.read(pipelines[:1], needs_of(pipelines[:1]), aws))
         assert again[0].resources == snapshots[0].resources
         assert aws.usage().calls == usage(url)["requests"] - first
+
+
+def test_a_refusal_is_freed_at_once_with_all_that_led_to_it(fleet):
+    def held():
+        return [one for one in gc.get_objects() if isinstance(one, Refused | HTTPResponse | TracebackType)]
+
+    pipelines, _ = fleet
+    gc.collect()
+    before = {id(one) for one in held()}
+    gc.disable()
+    try:
+        with Aws(patience=HASTY) as aws:
+            list(live.read(pipelines, needs_of(pipelines), aws))
+        left = [one for one in held() if id(one) not in before]
+    finally:
+        gc.enable()
+    assert left == []
