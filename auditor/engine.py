@@ -91,13 +91,14 @@ def required_nodes(rule: Rule) -> frozenset[str]:
 
 def _check(check: Check, scope: Scope, predicate: Predicate) -> list[Evidence]:
     found = scope.find(check.at)
-    if found.unread is not None:
-        return [unknown_at(found.route, found.unread, _looked_for(check, scope, predicate), scope)]
-    if found.value is None and check.has_default:
+    value = found.value
+    if isinstance(value, Unread):
+        return [unknown_at(found.route, value, _looked_for(check, scope, predicate), scope)]
+    if value is None and check.has_default:
         found = Found(scope.fill(check.default), found.route)
     if predicate.whole and not isinstance(found.value, Resource) and (hit := first_unread(found.value, found.route)):
         return [unknown_at(*hit, _looked_for(check, scope, predicate), scope)]
-    return list(predicate.judge(found, scope.fill(check.wanted), scope))
+    return list(predicate.judge(found, scope.fill(check.wanted) if check.open else check.wanted, scope))
 
 
 def _among(check: Among, scope: Scope, predicates: Mapping[str, Predicate]) -> Iterator[Evidence]:
@@ -151,7 +152,10 @@ def _contrary(check: Combined, scope: Scope, predicates: Mapping[str, Predicate]
 
 
 def _objections_of(checks: Iterable[AnyCheck], scope: Scope, predicates: Mapping[str, Predicate]) -> list[Evidence]:
-    return [objection for check in checks for objection in objections(check, scope, predicates)]
+    found: list[Evidence] = []
+    for check in checks:
+        found += objections(check, scope, predicates)
+    return found
 
 
 def _proven(evidence: Iterable[Evidence]) -> bool:

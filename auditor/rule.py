@@ -20,6 +20,19 @@ class Check:
     place: Place
     default: Json = None
     has_default: bool = False
+    open: bool = field(init=False, compare=False, repr=False)
+    """Whether the parameter has `${…}` to fill."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "open", _has_holes(self.wanted))
+
+
+def _has_holes(value: Json) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_has_holes, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_has_holes, value))
+    return isinstance(value, str) and "${" in value
 
 
 @dataclass(frozen=True, slots=True)

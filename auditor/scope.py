@@ -16,6 +16,7 @@ T = TypeVar("T")
 
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]")
 _WITHOUT_HOLES = frozenset({bool, int, float})
+_WITHOUT_PARTS = frozenset({bool, int, float, str, type(None)})
 _HOLE = re.compile(r"\$\{([a-z_]+(?:\.[^${}]+)?)\}")
 
 _NO_VALUE = Text("{} has no value", "{} に値がありません")
@@ -120,7 +121,7 @@ def walk(value: Json, path: Iterable[str | int]) -> Json:
 
 def first_unread(value: Json, route: str = "") -> tuple[str, Unread] | None:
     """Return the first unread part inside a document with its route, or `None` when all of it is known."""
-    if value is None or type(value) is str or isinstance(value, str | int):
+    if not _has_unread(value):
         return None
     if isinstance(value, Unread):
         return route, value
@@ -133,6 +134,18 @@ def first_unread(value: Json, route: str = "") -> tuple[str, Unread] | None:
     else:
         return None
     return next((hit for path, part in pairs if (hit := first_unread(part, path))), None)
+
+
+def _has_unread(value: Json) -> bool:
+    """Tell whether a part inside a document is unread: nearly never so, and asked of every document."""
+    if type(value) is dict or isinstance(value, Mapping):
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return isinstance(value, Unread)
+    for part in value:  # noqa: SIM110 a generator costs as much again
+        if type(part) not in _WITHOUT_PARTS and _has_unread(part):
+            return True
+    return False
 
 
 def holes(value: Json) -> Iterator[str]:
@@ -199,12 +212,16 @@ class Scope:
             known = self.memo[route] = self._at(str(head), path[1:])
             return known
         if head == "intent":
-            return Found(walk({**self.defaults, **self.snapshot.pipeline.intent}, path[1:]), route)
-        if head == "subject":
-            return self._at(self.subject, path[1:])
-        if self.item is not None:
+            said = self.snapshot.pipeline.intent
+            named = len(path) > 1 and path[1] in said
+            return Found(walk(said if named else {**self.defaults, **said}, path[1:]), route)
+        if head != "subject" and self.item is not None:
             return Found(walk(self.item.value, path), _join(self.item.route, path))
-        return self._at(self.subject, path)
+        at = (self.subject, path[1:] if head == "subject" else path)
+        known = self.memo.get(at)
+        if known is None:
+            known = self.memo[at] = self._at(*at)
+        return known
 
     def take(self, route: str) -> Json:
         """Return the value at a route (`None` when absent), or raise `NotRead`; parts inside it may still be `Unread`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from auditor.iam.arns import ArnPattern, arn_pattern
@@ -15,6 +15,7 @@ __all__ = ["Actions", "Resources", "actions", "resources"]
 
 # Pipelines are alike, and so are the actions their policies list; a run over all of AWS must not keep growing.
 _REMEMBERED = 1024
+_ANYTHING_BUT_TEXT = frozenset("*?$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +26,18 @@ class Actions:
     negated: bool
     exact: frozenset[str]
     patterns: tuple[Glob, ...]
+    _known: dict[str, bool] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def match(self, action: str) -> bool:
-        """Tell whether the statement speaks of the action (given in lower case)."""
+        """Tell whether the statement speaks of the action (given in lower case); remembered."""
+        known = self._known.get(action)
+        if known is None:
+            known = self._match(action)
+            if len(self._known) < _REMEMBERED:
+                self._known[action] = known
+        return known
+
+    def _match(self, action: str) -> bool:
         if action in self.exact:
             return not self.negated
         for pattern in self.patterns:
@@ -96,13 +106,25 @@ def resources(written: Iterable[str], *, negated: bool, variables: bool) -> Reso
     patterns: list[ArnPattern] = []
     templates: list[Template] = []
     for text in kept:
-        template = read_text(text, variables)
-        if any(isinstance(part, Variable) for part in template):
-            templates.append(template)
-            continue
-        tokens = tuple(part for part in template if not isinstance(part, Variable))
-        if compile_glob(tokens).exact is not None and text.count(":") >= 5:
-            exact.add(literal(tokens))
+        made = _resource(text, variables)
+        if isinstance(made, str):
+            exact.add(made)
+        elif isinstance(made, ArnPattern):
+            patterns.append(made)
         else:
-            patterns.append(arn_pattern(tokens))
+            templates.append(made)
     return Resources(kept, negated, "*" in kept, frozenset(exact), tuple(patterns), tuple(templates))
+
+
+@lru_cache(maxsize=4 * _REMEMBERED)
+def _resource(text: str, variables: bool) -> str | ArnPattern | Template:
+    """Return one Resource made ready: an exact ARN, a pattern, or a template; a pipeline's policies name the same ones."""
+    if _ANYTHING_BUT_TEXT.isdisjoint(text) and text.count(":") >= 5:
+        return text
+    template = read_text(text, variables)
+    if any(isinstance(part, Variable) for part in template):
+        return template
+    tokens = tuple(part for part in template if not isinstance(part, Variable))
+    if compile_glob(tokens).exact is not None and text.count(":") >= 5:
+        return literal(tokens)
+    return arn_pattern(tokens)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import Protocol
 
 from auditor.iam.glob import Glob, glob
@@ -96,15 +97,22 @@ def facts(
 
     `derived` has what follows from the rest of the request, by lower-case key; whatever the caller lists overrides it.
     """
-    gone = frozenset([name.lower() for name in absent])
-    open_keys = frozenset([name.lower() for name in unknowable])
+    gone, _ = _listed(frozenset(absent))
+    open_keys, patterns = _listed(frozenset(unknowable))
     choices = {key.lower(): values for key, values in one_of.items()} if one_of else {}
-    known = dict(derived or {})
-    for listed in (gone, open_keys, choices):
-        for key in listed:
-            known.pop(key, None)
+    known = {
+        key: values
+        for key, values in (derived or {}).items()
+        if key not in gone and key not in open_keys and key not in choices
+    }
     for key, value in context.items():
         if value is not None:
             known[key.lower()] = _values(value)
-    patterns = tuple([glob(name) for name in open_keys if "*" in name])
     return Facts(known, gone, open_keys, patterns, unlisted_unknowable, choices)
+
+
+@lru_cache(maxsize=1024)
+def _listed(names: frozenset[str]) -> tuple[frozenset[str], tuple[Glob, ...]]:
+    """Return keys in lower case, and the patterns among them: requests of one sort list the same."""
+    lower = frozenset([name.lower() for name in names])
+    return lower, tuple([glob(name) for name in lower if "*" in name])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import lru_cache
@@ -17,6 +19,8 @@ class Wild(Enum):
 
 
 Token = str | Wild
+_WILD: Mapping[str, Token] = {"*": Wild.STAR, "?": Wild.ANY}
+_CUT = re.compile(r"([*?])")
 
 # Patterns repeat within a run, for policies are written alike; a run over all of AWS must not keep growing.
 _REMEMBERED = 4096
@@ -25,19 +29,7 @@ _REMEMBERED = 4096
 @lru_cache(maxsize=_REMEMBERED)
 def wildcards(text: str) -> tuple[Token, ...]:
     """Return the text cut at its `*` and `?`; every other character stands for itself."""
-    tokens: list[Token] = []
-    plain: list[str] = []
-    for char in text:
-        if char in "*?":
-            if plain:
-                tokens.append("".join(plain))
-                plain.clear()
-            tokens.append(Wild(char))
-        else:
-            plain.append(char)
-    if plain:
-        tokens.append("".join(plain))
-    return tuple(tokens)
+    return tuple([_WILD.get(part, part) for part in _CUT.split(text) if part])
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ allow; Organizations User Guide, SCPs and RCPs; KMS Developer Guide, key policie
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from auditor.iam.conditions import Kleene
@@ -66,9 +66,13 @@ class Parts:
 
     def deny(self) -> Kleene:
         """Return whether any policy denies the request in words."""
-        found = [self.identity, self.boundary, self.session, self.resource, self.endpoint]
-        levels = (*(self.scps or ()), *(self.rcps or ()))
-        return either(*(part.deny for part in (*found, *levels) if part is not None))
+        verdict: Kleene = False
+        for part in (self.identity, self.boundary, self.session, self.resource, self.endpoint):
+            if part is not None and part.deny is not False:
+                verdict = either(verdict, part.deny)
+        for part in (*(self.scps or ()), *(self.rcps or ())):
+            verdict = either(verdict, part.deny)
+        return verdict
 
     def allow(self, request: Request) -> Kleene:
         """Return whether the request would be allowed if no policy denied it in words."""
@@ -126,8 +130,8 @@ def parts(request: Request, policies: Policies) -> Parts:
     """Return what every sort of policy says, leaving out the sorts that do not bind this caller or resource."""
     who = request.caller
     has_identity = who.kind in _WITH_IDENTITY
-    bound = has_identity and not who.is_service_linked
     identity = _all(policies.identity, request) if has_identity else None
+    bound = policies.boundary is not None and has_identity and not who.is_service_linked
     boundary = scan(policies.boundary, request) if bound and policies.boundary is not None else None
     # A federated user without a session policy has no permissions but those a resource policy gives its session.
     with_session = bool(policies.session) or who.kind == "federated_user"
@@ -147,7 +151,9 @@ def parts(request: Request, policies: Policies) -> Parts:
     )
 
 
-def _all(policies: Iterable[Readable], request: Request) -> Scan:
+def _all(policies: Sequence[Readable], request: Request) -> Scan:
+    if len(policies) == 1:
+        return scan(policies[0], request)
     return union([scan(policy, request) for policy in policies])
 
 

@@ -187,7 +187,7 @@ def _actions(item: Mapping[str, object], place: _Place) -> Actions:
     if found is None:
         place.refuse("has neither Action nor NotAction")
     name, negated = found
-    listed = list(_texts(item[name], place.at(name), nulls=False))
+    listed = _texts(item[name], place, name, nulls=False)
     for index, text in enumerate(listed):
         service, colon, rest = text.partition(":")
         if text != "*" and not (service and colon and rest):
@@ -203,21 +203,23 @@ def _resources(item: Mapping[str, object], place: _Place, variables: bool) -> Re
     if found is None:
         return None
     name, negated = found
-    return resources(_texts(item[name], place.at(name)), negated=negated, variables=variables)
+    return resources(_texts(item[name], place, name), negated=negated, variables=variables)
 
 
-def _texts(value: object, place: _Place, *, nulls: bool = True) -> Iterator[str]:
-    """Give the texts of a scalar or a list; AWS passes over a null in a list of resources."""
+def _texts(value: object, above: _Place, name: str, *, nulls: bool = True) -> list[str]:
+    """Return the texts of a scalar or a list; AWS passes over a null in a list of resources."""
     if isinstance(value, str):
-        yield value
-    elif isinstance(value, list | tuple):
-        for index, text in enumerate(value):
-            if isinstance(text, str):
-                yield text
-            elif text is not None or not nulls:
-                place.item(index).refuse(f"must be text, not {_shown(text)}")
-    else:
+        return [value]
+    place = above.at(name)
+    if not isinstance(value, list | tuple):
         place.refuse(f"must be text or a list of texts, not {_shown(value)}")
+    listed = []
+    for index, text in enumerate(value):
+        if isinstance(text, str):
+            listed.append(text)
+        elif text is not None or not nulls:
+            place.item(index).refuse(f"must be text, not {_shown(text)}")
+    return listed
 
 
 def _principals(item: Mapping[str, object], place: _Place) -> Principals | None:
@@ -247,12 +249,14 @@ def _pairs(written: object, place: _Place) -> Iterator[tuple[str, str]]:
     for sort, value in written.items():
         if sort not in PRINCIPAL_TYPES:
             place.refuse(f"{_shown(sort)} is no type of principal; the types are {', '.join(PRINCIPAL_TYPES)}")
-        for text in _texts(value, place.at(sort), nulls=False):
+        for text in _texts(value, place, sort, nulls=False):
             yield sort, text
 
 
 def _conditions(item: Mapping[str, object], place: _Place, variables: bool) -> Iterator[Condition]:
-    block = item.get("Condition", {})
+    if "Condition" not in item:
+        return
+    block = item["Condition"]
     where = place.at("Condition")
     if not isinstance(block, Mapping):
         where.refuse(f"must be an object, not {_shown(block)}")

@@ -211,4 +211,5 @@ def similar(name: str, others: Iterable[str]) -> str | None:
 
 def options(mapping: Json, *names: str) -> tuple[Json, ...]:
     """Return named members of a parameter, `None` for those that it leaves out."""
-    return tuple(mapping.get(name) if isinstance(mapping, Mapping) else None for name in names)
+    told = mapping if isinstance(mapping, Mapping) else {}
+    return tuple([told.get(name) for name in names])

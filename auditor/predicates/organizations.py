@@ -73,8 +73,12 @@ def organization(scope: Scope, node: str) -> str | None:
     mine = scope.resource(node)
     if mine is None or scope.find(f"intent.{INTENT}").value == "ignore":
         return None
+    return scope.once(mine, "organization", lambda: _told(scope, mine.node.account.id))
+
+
+def _told(scope: Scope, account: str) -> str | None:
     for other in scope.snapshot.resources.values():
-        for facet in (SCP, RCP) if other.node.account.id == mine.node.account.id else ():
+        for facet in (SCP, RCP) if other.node.account.id == account else ():
             known = walk(other.facets.get(facet), ("Organization",))
             if facet in other.facets and (known is None or isinstance(known, str)):
                 return known or ""
