@@ -122,8 +122,8 @@ class _Run:
         survey = Survey(pipelines, needs)
         self._total, self._uses, self._nodes = survey.total, survey.uses, survey.nodes
         self._roles = {
-            whose: bulk.Roles(aws.ask(account, account.region), names, calls)
-            for whose, (account, names, calls) in survey.roles.items()
+            owner: bulk.Roles(aws.ask(account, account.region), names, calls)
+            for owner, (account, names, calls) in survey.roles.items()
             if len(names) >= bulk.AT_LEAST
         }
 
