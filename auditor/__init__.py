@@ -64,7 +64,7 @@ def load(
 
     The rules are the shipped ones and those below the folders `rules`, chosen by id, tag, pack or severity. Raises
     `auditor.errors.InputError` with all mistakes of all files, each with its line and column, and `UsageError` when no
-    rule is left.
+    rule is left. Shipped rules come without the cases that prove them.
 
     >>> pipelines, rules = load("pipeline.yaml", select=["dynamodb"], min_severity="high")
     >>> [pipeline.name for pipeline in pipelines]
@@ -83,7 +83,7 @@ def load(
     everything: tuple[Rule, ...] = ()
     pipelines: tuple[Pipeline, ...] = ()
     try:
-        everything = load_rules([Path(folder) for folder in rules], vet=False)
+        everything = load_rules([Path(folder) for folder in rules], vet=False, with_cases=False)
     except InputError as error:
         mistakes.extend(error.mistakes)
     try:

@@ -1,6 +1,7 @@
 """Loading rules: every mistake with its line and column, a sentence and what to do; the rules' own needs."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -192,3 +193,9 @@ def test_shipped_rules_lie_in_the_folder_of_their_area():
         area = Path(rule.place.file).parent.name
         assert area in rule.tags, rule.id
     assert (shipped("rules") / "schema" / "rule.json").is_file()
+
+
+def test_without_their_cases_the_shipped_rules_are_the_same():
+    whole = load(vet=False)
+    assert load(vet=False, with_cases=False) == tuple(replace(rule, cases=()) for rule in whole)
+    assert all(rule.cases for rule in whole)

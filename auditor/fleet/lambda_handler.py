@@ -154,7 +154,7 @@ def _load(order: _Order) -> tuple[tuple[Pipeline, ...], tuple[Rule, ...]]:
     from auditor.rulebook import load as load_rules
     from auditor.rulebook import selected
 
-    everything = load_rules(order.rules, vet=False)
+    everything = load_rules(order.rules, vet=False, with_cases=False)
     words = {name: schema for rule in everything for name, schema in rule.parameters.items()}
     pipelines: list[Pipeline] = []
     mistakes: list[Mistake] = []
