@@ -5,17 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from auditor.steering import escape, without_orders
+
 _NO_START = frozenset("、。，．・：；？！）］｝」』】〉》〕’”ー々ぁぃぅぇぉっゃゅょゎァィゥェォッャュョヮ%％…,.)]}:;")
 _NO_END = frozenset("（［｛「『【〈《〔‘“([{")
 _SEPARATORS = "./:,"
 _TOKEN = re.compile(r" +|[^ ]")
-# A CI system takes a line of its log that begins so for an order: annotate, mask, stop listening.
-# https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
-_ORDER = re.compile(
-    r"::(?=(?:error|warning|notice|debug|group|endgroup|add-mask|add-matcher|remove-matcher|set-output|save-state"
-    r"|set-env|add-path|stop-commands|echo)\b)|##(?=\[|vso\[)",
-    re.IGNORECASE,
-)
 
 
 def plain(text: object) -> str:
@@ -23,12 +18,10 @@ def plain(text: object) -> str:
 
     Controls, bidi marks and lone surrogates become `\x1b`, `\u202e`; `::error::` becomes `:\x3aerror::`.
     """
-    told = str(text)
-    if "::" in told or "##" in told:
-        told = _ORDER.sub(lambda found: f"{found[0][0]}\\x{ord(found[0][1]):02x}", told)
+    told = without_orders(str(text))
     if told.isascii() and told.isprintable():
         return told
-    return "".join(char if _harmless(char) else _escape(char) for char in told)
+    return "".join(char if _harmless(char) else escape(char) for char in told)
 
 
 def width(text: str) -> int:
@@ -118,8 +111,3 @@ def _harmless(char: str) -> bool:
     if char == "\u3000":
         return True
     return unicodedata.category(char) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} and ord(char) & 0xFFFE != 0xFFFE
-
-
-def _escape(char: str) -> str:
-    code = ord(char)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

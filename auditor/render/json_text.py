@@ -7,6 +7,8 @@ import re
 from json.encoder import encode_basestring
 from typing import Any
 
+from auditor.steering import json_escape
+
 _ODD = re.compile("[^\n\x20-\x7e]+")
 # What a CI system obeys wherever it stands in a line of its log.
 _ORDER = re.compile(r"##(?=\[|vso\[)", re.IGNORECASE)
@@ -61,5 +63,4 @@ def _char(char: str) -> str:
         return "\ufffd"
     if char.isprintable() or char == "\u3000":
         return char
-    units = char.encode("utf-16-be")
-    return "".join(f"\\u{units[at]:02x}{units[at + 1]:02x}" for at in range(0, len(units), 2))
+    return json_escape(char)
