@@ -14,7 +14,7 @@ from auditor.aws.patience import Patience
 from auditor.aws.refusals import DENIALS
 from auditor.aws.sessions import Manner, Session
 from auditor.errors import Refused
-from auditor.kinds.facet import Ask, Call
+from auditor.kinds.facet import Ask, Call, way_in
 from auditor.model import Account, Json, Usage
 
 __all__ = ["DENIALS", "Aws", "Patience", "plain"]
@@ -29,7 +29,7 @@ class Aws:
         self.counts = Counts()
         self.stopped = threading.Event()
         self._lock = threading.Lock()
-        self._doors: dict[tuple[str, str | None, str | None, str | None], Door] = {}
+        self._doors: dict[tuple[str | None, ...], Door] = {}
         self._ways = Ways()
         self._paces: dict[str, Paces] = {}
         self._loader: Any = None
@@ -60,7 +60,7 @@ class Aws:
     def leave(self, account: Account) -> None:
         """Close the clients of an account that is not asked for now; whoever asks again finds it open."""
         with self._lock:
-            door = self._doors.get(_key(account))
+            door = self._doors.get(way_in(account))
         if door is not None:
             door.leave()
 
@@ -84,7 +84,7 @@ class Aws:
         return door.make(call, region, writes=writes)
 
     def _door(self, account: Account) -> Door:
-        key = _key(account)
+        key = way_in(account)
         with self._lock:
             if key not in self._doors:
                 if self._loader is None:
@@ -105,7 +105,3 @@ class Aws:
                     sense=must_make_sense,
                 )
             return self._doors[key]
-
-
-def _key(account: Account) -> tuple[str, str | None, str | None, str | None]:
-    return (account.id, account.profile, account.assume_role, account.external_id)

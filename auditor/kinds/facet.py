@@ -34,6 +34,11 @@ class Target:
     settings: Mapping[str, str] = field(default_factory=lambda: EMPTY)
 
 
+def way_in(account: Account) -> tuple[str | None, ...]:
+    """Return what tells an account, and the way into it, from others."""
+    return (account.id, account.profile, account.assume_role, account.external_id)
+
+
 Ask = Callable[[Call], Json]
 """Make a call in the target's account and Region and return the answer without ResponseMetadata, or raise `Refused`."""
 

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING
 from auditor.errors import Refused
 from auditor.kinds import KINDS, Ask, Call, Target, resource, target_of
 from auditor.kinds.documents import canonical
+from auditor.kinds.facet import way_in
 from auditor.model import Account, Json, Pipeline, Resource, Snapshot, Text, Unread
 from auditor.sources import bulk
 from auditor.sources.memo import Key, Memo
-from auditor.sources.survey import Needs, Survey, about_of, bare_name, by_node, whose
+from auditor.sources.survey import Needs, Survey, about_of, bare_name, by_node
 
 if TYPE_CHECKING:
     from auditor.aws import Aws
@@ -180,9 +181,10 @@ class _Run:
                 self._uses[key] = left
             else:
                 self._forget(wanted)
-            self._nodes[whose(wanted.target)] -= 1
-            if not self._nodes[whose(wanted.target)] and not self._over.is_set():
-                self._leave(wanted.target.account, whose(wanted.target))
+            account = wanted.target.account
+            self._nodes[way_in(account)] -= 1
+            if not self._nodes[way_in(account)] and not self._over.is_set():
+                self._leave(account)
         return Snapshot(plan.pipeline, resources, "live", self._taken_at)
 
     def _resource(self, plan: _Plan, name: str) -> Resource:
@@ -201,14 +203,14 @@ class _Run:
     def _forget(self, wanted: _Wanted) -> None:
         self._memo.forget(wanted.about)
         self._wanted.pop(wanted.about, None)
-        roles = self._roles.get(whose(wanted.target))
+        roles = self._roles.get(way_in(wanted.target.account))
         if roles is not None and wanted.target.kind == "iam.role":
             roles.forget(bare_name(wanted.target))
 
-    def _leave(self, account: Account, owner: Key) -> None:
+    def _leave(self, account: Account) -> None:
         """Forget an account of which nothing more is wanted."""
-        self._memo.forget(owner)
-        self._roles.pop(owner, None)
+        self._memo.forget(way_in(account))
+        self._roles.pop(way_in(account), None)
         self._aws.leave(account)
 
     def _planned(self, pipeline: Pipeline) -> _Plan:
@@ -272,15 +274,15 @@ class _Run:
             if call.operation in _NOT_KEPT:
                 return ask(call)
             region = "" if call.service in _GLOBAL else call.region or target.region
-            key = (*whose(target), call.service, region, call.operation, canonical(dict(call.params)))
-            about = wanted.about if _is_named(bare_name(target), call.params) else whose(target)
+            key = (*way_in(target.account), call.service, region, call.operation, canonical(dict(call.params)))
+            about = wanted.about if _is_named(bare_name(target), call.params) else way_in(target.account)
             return self._memo.once(key, about, lambda: self._asked_once(ask, target, call))
 
         return once
 
     def _asked_once(self, ask: Ask, target: Target, call: Call) -> Json:
         if call.service == "iam" and call.operation in bulk.ANSWERED:
-            roles = self._roles.get(whose(target))
+            roles = self._roles.get(way_in(target.account))
             said = None if roles is None else roles.answer(call)
             if said is not None:
                 return said

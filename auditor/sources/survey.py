@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from auditor.kinds import KINDS, Target, target_of
+from auditor.kinds.facet import way_in
 from auditor.kinds.names import resource_of
 from auditor.model import Account, Pipeline
 from auditor.sources import bulk
@@ -33,16 +34,16 @@ class Survey:
                 target = target_of(pipeline.nodes[name], pipeline)
                 about = about_of(target)
                 uses[hash(about)] += 1
-                self.nodes[whose(target)] += 1
+                self.nodes[way_in(target.account)] += 1
                 key = hash((*about, tuple(sorted(target.settings.items()))))
                 wanted = facets_of.get(key, frozenset()).union(facets)
                 # Thousands of resources share a few sets of facets.
                 facets_of[key] = alike.setdefault(wanted, wanted)
                 if target.kind == "iam.role" and target.id and (calls := bulk.saved(facets)):
-                    account, names, before = self.roles.get(whose(target), (target.account, set(), 0))
+                    account, names, before = self.roles.get(way_in(target.account), (target.account, set(), 0))
                     known = bare_name(target) in names
                     names.add(bare_name(target))
-                    self.roles[whose(target)] = (account, names, before if known else before + calls)
+                    self.roles[way_in(target.account)] = (account, names, before if known else before + calls)
         self.total = sum(map(len, facets_of.values()))
         # Nearly all resources stand at one node.
         self.uses = {about: nodes for about, nodes in uses.items() if nodes > 1}
@@ -60,13 +61,7 @@ def by_node(pipeline: Pipeline, needs: Needs) -> list[tuple[str, tuple[str, ...]
 
 def about_of(target: Target) -> Key:
     """Return what names a resource, whatever is asked about it."""
-    return (*whose(target), target.kind, target.region, target.id)
-
-
-def whose(target: Target) -> Key:
-    """Return what tells the account of a resource, and the way into it, from others."""
-    account = target.account
-    return (account.id, account.profile, account.assume_role, account.external_id)
+    return (*way_in(target.account), target.kind, target.region, target.id)
 
 
 def bare_name(target: Target) -> str:
