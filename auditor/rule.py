@@ -8,6 +8,7 @@ from typing import Union
 
 from auditor.errors import Place
 from auditor.model import EMPTY, Json, Safety, Severity, Text, Verdict
+from auditor.scope import holes
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,15 +25,7 @@ class Check:
     """Whether the parameter has `${…}` to fill."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "open", _has_holes(self.wanted))
-
-
-def _has_holes(value: Json) -> bool:
-    if isinstance(value, Mapping):
-        return any(map(_has_holes, value.values()))
-    if isinstance(value, list | tuple):
-        return any(map(_has_holes, value))
-    return isinstance(value, str) and "${" in value
+        object.__setattr__(self, "open", any(True for _ in holes(self.wanted)))
 
 
 @dataclass(frozen=True, slots=True)
