@@ -16,11 +16,10 @@ from auditor.model import Safety, Verdict
 from auditor.pipeline import load
 from auditor.remedy import Patience, apply, begin, draft, reopen, rollback, runs
 from auditor.run import Settings, audit, judged
-from auditor.standin import serve
 from auditor.standin.dump import dump
 from tests.faults.changes import changes, plainly
 from tests.faults.matrix import FAULTS, RULES, STYLES, told
-from tests.faults.world import PROFILES, World
+from tests.faults.world import served
 
 QUICK = Patience(looks=(0, 0.01, 0.01), tries=(0.01, 0.01))
 REPAIRS = {
@@ -51,14 +50,8 @@ def name(entry):
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("matrix")
-    before = dict(os.environ)
-    with serve(isolated=True) as server:
-        (folder / "aws").write_text(PROFILES.format(url=server.url), encoding="utf-8")
-        os.environ |= {"AWS_CONFIG_FILE": str(folder / "aws"), "AWS_SHARED_CREDENTIALS_FILE": str(folder / "none")}
-        yield World(server)
-    os.environ.clear()
-    os.environ |= before
+    with served(tmp_path_factory.mktemp("matrix")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

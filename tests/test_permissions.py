@@ -3,7 +3,6 @@
 import functools
 import io
 import json
-import os
 from dataclasses import replace
 
 import pytest
@@ -17,12 +16,11 @@ from auditor.pipeline import load
 from auditor.remedy import Patience, State, apply, begin, draft, reopen, rollback, runs
 from auditor.run import Settings, audit, judged
 from auditor.scope import first_unread
-from auditor.standin import serve
 from auditor.standin.actions import action_of
 from auditor.standin.dump import dump
 from tests.faults.changes import changes
 from tests.faults.matrix import BY_ID, FAULTS, RULES, Entry
-from tests.faults.world import ACCOUNTS, PROFILES, REGION, World
+from tests.faults.world import ACCOUNTS, PROFILES, REGION, served
 
 QUICK = Patience(looks=(0, 0.01, 0.01), tries=(0.01, 0.01))
 WORDS = {name: schema for rule in RULES for name, schema in rule.parameters.items()}
@@ -97,14 +95,9 @@ RICH = {
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("permissions")
-    before = dict(os.environ)
-    with serve(isolated=True) as server:
-        os.environ |= {"AWS_CONFIG_FILE": str(folder / "aws"), "AWS_SHARED_CREDENTIALS_FILE": str(folder / "none")}
-        made = World(server)
+    with served(folder) as made:
         made.config = folder / "aws"
         yield made
-    os.environ.clear()
-    os.environ |= before
 
 
 @pytest.fixture

@@ -1,14 +1,17 @@
 """Bring the stand-in to where an entry of the matrix is, by AWS's own calls and none of auditor's."""
 
 import json
+import os
 import re
 import time
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from functools import cache, partial
 
 import yaml
 
 from auditor.aws.plain_client import client
+from auditor.standin import serve
 from auditor.standin.pipeline import golden
 from auditor.standin.steps import build, vary
 from tests.faults.matrix import GOLDEN
@@ -35,6 +38,18 @@ _ROLES = {"exporter": "export-job", "replication_role": "replication-source-role
 _WORDS = {"lambda.function": "lambda", "sqs.queue": "sqs", "sns.topic": "sns", "events.rule": "eventbridge_rule"}
 # What is made by something that happens, and cannot be written.
 _HAPPENS = {"Exports", "ObjectSample", "ReplicationMetrics", "ReplicationJobs", "MultipartUploads", "Acl", "ObjectLock"}
+
+
+@contextmanager
+def served(folder):
+    """Serve a world of its own, to which the environment leads meanwhile."""
+    before = dict(os.environ)
+    with serve(isolated=True) as server:
+        (folder / "aws").write_text(PROFILES.format(url=server.url), encoding="utf-8")
+        os.environ |= {"AWS_CONFIG_FILE": str(folder / "aws"), "AWS_SHARED_CREDENTIALS_FILE": str(folder / "none")}
+        yield World(server)
+    os.environ.clear()
+    os.environ |= before
 
 
 class World:

@@ -194,7 +194,7 @@ def test_an_account_is_left_with_the_last_pipeline_in_it(tmp_path, monkeypatch):
         monkeypatch.setenv("AWS_CONFIG_FILE", env["AWS_CONFIG_FILE"])
         write_fleet(folder, url, numbers)
         pipelines = load([folder / "pipelines.yaml"])
-        with Aws(patience=HASTY) as aws:
+        with Aws() as aws:
             first = usage(url)["requests"]
             snapshots, left = [], []
             monkeypatch.setattr(aws, "leave", lambda account: (left.append(account.id), Aws.leave(aws, account)))

@@ -1,6 +1,5 @@
 """With one call refused for good, the rules that need it are unknown and all others keep their verdict: keys, queues, topics, rules, tables."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,8 @@ from auditor.kinds import KINDS
 from auditor.pipeline import load
 from auditor.rulebook import wanted_facets
 from auditor.run import Settings, audit
-from auditor.standin import serve
 from tests.faults.matrix import FAULTS, RULES, Entry
-from tests.faults.world import PROFILES, World
+from tests.faults.world import served
 
 QUICK = Patience(attempts=2, silent_attempts=1, first_wait=0.01, longest_wait=0.02, connect_timeout=2.0)
 WORDS = {name: schema for rule in RULES for name, schema in rule.parameters.items()}
@@ -32,14 +30,8 @@ OTHERS = ({"status": 500, "code": "InternalError"}, {"body": "{"}, {"expired": T
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("refused")
-    before = dict(os.environ)
-    with serve(isolated=True) as server:
-        (folder / "aws").write_text(PROFILES.format(url=server.url), encoding="utf-8")
-        os.environ |= {"AWS_CONFIG_FILE": str(folder / "aws"), "AWS_SHARED_CREDENTIALS_FILE": str(folder / "none")}
-        yield World(server)
-    os.environ.clear()
-    os.environ |= before
+    with served(tmp_path_factory.mktemp("refused")) as made:
+        yield made
 
 
 def verdicts(listed, aws):
